@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The structs of the core (domain.c, host*.c, job*.c), which share them and nothing else. Neither
+ * drivers nor objects include this. */
+#pragma once
+
+#include "host.h"
+
+#define VB_RECORD_VERSION 1
+#define VB_RECORD_MAX_SIZE (64 * 1024)
+#define VB_DEFINITION_MAX_SIZE (1024 * 1024)
+
+/* ---- host ---- */
+
+typedef struct {
+    const VbDriver *ops;
+    gpointer self;
+    GDestroyNotify destroy;
+} VbHostDriver;
+
+struct VbHost {
+    const VbPaths *paths;
+    VbStore *store;
+    const VbDriverEvents *events;
+    gpointer user_data;
+    GArray *drivers;      /* of VbHostDriver */
+    GHashTable *by_uuid;  /* uuid → VbDomain (owned) */
+    GHashTable *by_name;  /* name → VbDomain */
+    GHashTable *reserved; /* names and UUIDs of definitions that are being written */
+    guint next_job, next_id;
+    GPtrArray *orphans; /* domains that are gone and have jobs yet: after a load, until announced */
+    GQueue concluded;   /* VbJob, oldest first: what expires */
+    guint expiry_source;
+    gboolean announced;
+};
+
+VbHostDriver *vb_host_driver_for(VbHost *host, VbDomainType type);
+void vb_host_insert(VbHost *host, VbDomain *domain);
+/* Takes it off the bus and out of the tables. */
+void vb_host_remove(VbHost *host, VbDomain *domain);
+guint vb_host_take_job_number(VbHost *host);
+guint vb_host_take_id(VbHost *host);
+void vb_host_load_counters(VbHost *host);
+/* A job concluded: it stays for its time. */
+void vb_host_keep_concluded(VbHost *host, VbJob *job);
+void vb_host_forget_concluded(VbHost *host, VbJob *job);
+
+/* Emits to the objects. */
+#define VB_EMIT(host, member, ...)                                                                 \
+    do {                                                                                           \
+        VbHost *emit_host = (host);                                                                \
+        if (emit_host->events->member)                                                             \
+            emit_host->events->member(__VA_ARGS__, emit_host->user_data);                          \
+    } while (0)
+
+/* ---- domain ---- */
+
+typedef struct {
+    VbDomain *domain;
+    VbDomainOp op;
+    GPtrArray *clients; /* of GTask: whoever waits; a second Destroy joins the first */
+    GCancellable *cancellable;
+    GPtrArray *displaced; /* of GTask: a Destroy answers those whose operation it displaced */
+} VbOperation;
+
+struct VbDomain {
+    VbDomainInfo info; /* its strings are owned here */
+    VbHost *host;
+    gpointer driver_self;
+    VbDomainDef *stored, *live;
+    char *run_dir;
+    VbOperation *operation; /* who has the slot, or NULL */
+    gboolean was_started;   /* "started" was announced for this life */
+    gboolean stopping;
+    gboolean removed; /* out of the host's tables */
+
+    GPtrArray *jobs;        /* on the bus, owned, oldest first */
+    GPtrArray *starting;    /* not yet on the bus, owned */
+    GPtrArray *cleaning;    /* concluded jobs whose nodes are being dropped, owned */
+    GPtrArray *start_queue; /* of GTask: starts that wait for a clean-up */
+    guint poll_source;
+    gboolean polling; /* a query is on its way */
+    struct {          /* the VM is gone, but a job's start still has to be answered */
+        gboolean pending;
+        VbDomainState state;
+        const char *reason;
+    } gone;
+
+    gpointer driver_data, user_data;
+    GDestroyNotify driver_data_destroy, user_data_destroy;
+};
+
+gboolean vb_domain_state_from_string(const char *string, VbDomainState *ret_state);
+VbDomain *vb_domain_new(VbHost *host, const VbHostDriver *driver, const VbDomainDef *def,
+                        guint uid);
+/* Replaces the stored definition (NULL: becomes transient); announces what changed. */
+void vb_domain_set_stored(VbDomain *domain, VbDomainDef *def);
+/* Takes the slot for one of the core's own operations; BUSY when it is taken. */
+VbOperation *vb_domain_take_slot(VbDomain *domain, VbDomainOp op, GError **error);
+void vb_domain_release_slot(VbOperation *operation);
+/* Goes on with a vb_domain_gone() that waited for held jobs. */
+void vb_domain_check_gone(VbDomain *domain);
+gboolean vb_domain_remove_record(VbDomain *domain);
+/* START gives a domain that is to be made active its live definition. */
+void vb_domain_begin_life(VbDomain *domain, VbDomainDef *live);
+/* Gives each image of a live chain an index, where the driver gave none. */
+void vb_domain_number_images(VbDomain *domain);
+gboolean vb_domain_load_record(VbDomain *domain, GKeyFile *record, GError **error);
+GKeyFile *vb_record_read(const char *path, const char *group, GError **error);
+gboolean vb_record_write(const char *path, GKeyFile *record, const char *domain, const char *job);
+
+/* ---- job ---- */
+
+typedef enum {
+    VB_INTENT_NONE,
+    VB_INTENT_CANCEL_SOFT,
+    VB_INTENT_CANCEL_FORCED,
+    VB_INTENT_PIVOT,
+} VbJobIntent;
+
+typedef enum {
+    VB_REPORT_STATUS,
+    VB_REPORT_IO_ERROR,
+    VB_REPORT_CANCELED,
+    VB_REPORT_COMPLETED,
+    VB_REPORT_VANISHED,
+} VbReportKind;
+
+typedef struct {
+    VbReportKind kind;
+    VbJobStatusKind status;
+    VbIoStatus io_status;
+    char *error;
+    guint64 current, total;
+    gboolean polled; /* the answer to a query, not an event: the end was not reported */
+} VbJobReport;
+
+struct VbJob {
+    VbJobInfo info; /* its strings are owned here */
+    VbJobSpec *spec;
+    VbDiskSource *source, *top, *base; /* single images, no chain: what the job works on */
+    VbCancelMode cancel_mode;
+    VbJobIntent intent;
+    gboolean started; /* the driver said so */
+    gboolean user_paused;
+    gboolean finalizing; /* the switch is on its way and can no longer be stopped */
+    gboolean switching;  /* the stored definition is being written */
+    gboolean finalize_sent;
+    gboolean pending_seen; /* the hypervisor said PENDING before */
+    gboolean end_known;    /* the end was reported, its outcome is being worked out */
+    VbJobResult outcome;   /* … and is this, waiting for the definition to be written; or NONE */
+    gboolean announced;    /* the terminal signal is out */
+    gboolean cleaned;
+    gboolean held;
+    GQueue reports;     /* of VbJobReport, while held */
+    guint command;      /* serial of the newest cancel or pivot; answers to older ones are void */
+    GPtrArray *waiters; /* of GTask; its task data says what for */
+    gboolean removed;
+
+    gpointer driver_data, user_data;
+    GDestroyNotify driver_data_destroy, user_data_destroy;
+};
+
+/* A waiter's task data. */
+typedef struct {
+    gboolean pivot;
+    gboolean async;
+    guint grace_source; /* async: answered at the latest when it fires */
+} VbJobWaiter;
+
+VbJob *vb_job_new(VbDomain *domain, guint number, VbJobType type, const char *disk,
+                  VbJobSpec *spec);
+void vb_job_update(VbJob *job, VbJobProps props); /* derives State, announces */
+gboolean vb_job_can_pivot(const VbJob *job);
+void vb_job_report_clear(VbJobReport *report);
+void vb_job_play_reports(VbJob *job);
+void vb_job_send_cancel(VbJob *job);
+void vb_job_send_pivot(VbJob *job);
+void vb_job_answer(VbJob *job, GTask *waiter); /* by the outcome of a concluded job */
+void vb_job_answer_async(VbJob *job);          /* the async waiters: it was accepted */
+void vb_job_set_intent(VbJob *job, VbJobIntent intent);
+/* The hypervisor has drained the job and waits for job_finalize. */
+void vb_job_pending(VbJob *job);
+/* The end became known, from CANCELED, COMPLETED or VANISHED. */
+void vb_job_end(VbJob *job, const VbJobReport *report);
+/* The one function that concludes a job. */
+void vb_job_conclude(VbJob *job, VbJobResult result, VbJobReason reason, const char *error);
+/* The hypervisor is gone. */
+void vb_job_domain_gone(VbJob *job, gboolean stopped);
+/* What a query says of the job: NULL when it knows none. `refused`: a command of ours failed, so
+ * that a job which is still alive goes back to what it was. */
+void vb_job_reconcile(VbJob *job, const VbJobStatus *status, GError *refused);
+/* Asks the driver what it knows of `job`, because it refused a command with `error` (taken). */
+void vb_job_ask_after_refusal(VbJob *job, GError *error);
+/* After a reconnect: all jobs of the domain, and those that are not ours. */
+void vb_domain_reconcile_jobs(VbDomain *domain, GPtrArray *statuses);
+/* The jobs as they are now, with a reference each: for loops in which jobs may go. */
+GPtrArray *vb_domain_take_jobs(VbDomain *domain);
+void vb_domain_arm_poll(VbDomain *domain);
+void vb_domain_remove_job(VbDomain *domain, VbJob *job);
+void vb_job_clean(VbJob *job);
+void vb_domain_run_start_queue(VbDomain *domain);
+void vb_job_announce(VbJob *job); /* Terminal signals of a concluded job, once. */
+
+/* Undoes vb_job_apply() of a pivot that did not come to pass. TRUE when `def` was changed. */
+gboolean vb_job_unapply(const VbJob *job, VbDomainDef *def);
+/* Does the definition's disk have the job's target as its source? */
+gboolean vb_job_is_applied(const VbJob *job, const VbDomainDef *def);
+
+gboolean vb_job_result_from_string(const char *string, VbJobResult *ret_result);
+gboolean vb_job_reason_from_string(const char *string, VbJobReason *ret_reason);
+gboolean vb_job_record_save(VbJob *job);
+void vb_job_record_remove(VbJob *job);
+VbJob *vb_job_record_load(VbDomain *domain, const char *path, GError **error);

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Owns how a job ends: which outcome belongs to what was observed and what was intended (the table
+ * in docs/block-jobs.md), the switch of a pivot, and vb_job_conclude(), the only place where a job
+ * becomes concluded and its terminal signal is given. The order is persist, emit, answer, clean up.
+ */
+#include "job.h"
+
+#include "core-private.h"
+#include "error.h"
+#include "log.h"
+
+static gboolean cancel_intended(const VbJob *job)
+{
+    return job->intent == VB_INTENT_CANCEL_SOFT || job->intent == VB_INTENT_CANCEL_FORCED;
+}
+
+/* ---- the end ----------------------------------------------------------------------------------
+ */
+
+void vb_job_announce(VbJob *job)
+{
+    if (job->announced)
+        return;
+    VB_EMIT(job->info.domain->host, job_concluded, job);
+    job->announced = TRUE;
+    vb_job_record_save(job);
+}
+
+void vb_job_conclude(VbJob *job, VbJobResult result, VbJobReason reason, const char *error)
+{
+    VbDomain *domain = job->info.domain;
+
+    if (!vb_job_is_live(job))
+        return;
+    g_autoptr(VbJob) keep = vb_job_ref(job);
+    job->info.state = VB_JOB_CONCLUDED;
+    job->info.result = result;
+    job->info.reason = reason;
+    job->info.end_time = g_get_real_time();
+    if (result == VB_JOB_RESULT_FAILED) {
+        g_free((char *)job->info.error_message);
+        job->info.error_message = g_strdup(error ? error : vb_job_reason_to_string(reason));
+        job->info.error_code = VB_ERROR_BLOCK_JOB_FAILED;
+    }
+    vb_job_record_save(job);
+    if (result == VB_JOB_RESULT_COMPLETED && domain->live && vb_job_apply(job, domain->live))
+        vb_domain_live_def_changed(domain);
+
+    vb_log_info(domain->info.uuid, job->info.id, "block job %u (%s) on disk '%s': %s (%s)%s%s",
+                job->info.number, vb_job_type_to_string(job->info.type), job->info.disk,
+                vb_job_result_to_string(result), vb_job_reason_to_string(reason),
+                *job->info.error_message ? ": " : "", job->info.error_message);
+    vb_job_update(job, VB_JOB_PROP_STATE | VB_JOB_PROP_RESULT | VB_JOB_PROP_PROGRESS);
+    VB_EMIT(domain->host, domain_changed, domain, VB_DOMAIN_PROP_BLOCK_JOBS);
+    vb_job_announce(job);
+
+    /* From here on the disk takes a new job (which waits for the clean-up), so do it first: an
+     * answer may bring that job at once. */
+    vb_host_keep_concluded(domain->host, job);
+    vb_job_clean(job);
+    g_autoptr(GPtrArray) waiters = g_steal_pointer(&job->waiters);
+    job->waiters = g_ptr_array_new_with_free_func(g_object_unref);
+    for (guint i = 0; i < waiters->len; i++)
+        vb_job_answer(job, g_ptr_array_index(waiters, i));
+}
+
+typedef struct {
+    VbJob *job;
+    VbDomainDef *def;
+    VbJobReason reason;
+    char *error;
+} Outcome;
+
+static void outcome_stored(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autofree Outcome *outcome = user_data;
+    g_autoptr(VbJob) job = outcome->job;
+    g_autoptr(VbDomainDef) def = outcome->def;
+    g_autofree char *text = outcome->error;
+    g_autoptr(GError) error = NULL;
+    VbDomain *domain = job->info.domain;
+
+    /* A definition that cannot be written never keeps a terminal signal back. */
+    if (!vb_store_write_finish(domain->host->store, result, &error))
+        vb_log_warning(domain->info.uuid, job->info.id, "%s", error->message);
+    vb_job_conclude(job, job->outcome, outcome->reason, text);
+}
+
+/* Writes a new stored definition; the change is the disk's, so the running domain differs no more
+ * from it than before. */
+static void store_def(VbDomain *domain, VbDomainDef *def, GAsyncReadyCallback callback,
+                      gpointer user_data)
+{
+    g_autofree char *path = vb_paths_definition(domain->host->paths, domain->info.uuid);
+    char *xml = vb_domain_def_format(def, VB_FORMAT_SECURE);
+    g_autoptr(GBytes) contents = g_bytes_new_take(xml, strlen(xml));
+
+    vb_domain_def_unref(domain->stored);
+    domain->stored = vb_domain_def_ref(def);
+    vb_store_write_async(domain->host->store, path, contents, callback, user_data);
+}
+
+/* The outcome is decided: the stored definition first, when the disk is not what it was (or, after
+ * a pivot that failed, is again). */
+static void decide(VbJob *job, VbJobResult result, VbJobReason reason, const char *error)
+{
+    VbDomain *domain = job->info.domain;
+    gboolean changed = FALSE;
+
+    if (domain->info.persistent) {
+        g_autoptr(VbDomainDef) def = vb_domain_def_copy(domain->stored);
+        if (result == VB_JOB_RESULT_COMPLETED)
+            changed = vb_job_apply(job, def);
+        else if (job->finalizing)
+            changed = vb_job_unapply(job, def);
+        if (changed) {
+            Outcome *outcome = g_new0(Outcome, 1);
+            outcome->job = vb_job_ref(job);
+            outcome->def = vb_domain_def_ref(def);
+            outcome->reason = reason;
+            outcome->error = g_strdup(error);
+            job->outcome = result;
+            job->info.reason = reason;
+            vb_job_update(job, 0);
+            store_def(domain, def, outcome_stored, outcome);
+            return;
+        }
+    }
+    vb_job_conclude(job, result, reason, error);
+}
+
+/* ---- which outcome ----------------------------------------------------------------------------
+ */
+
+static VbJobReason cancel_reason(const VbJob *job)
+{
+    if (vb_domain_is_stopping(job->info.domain))
+        return VB_JOB_REASON_DOMAIN_STOPPED;
+    return cancel_intended(job) ? VB_JOB_REASON_REQUESTED : VB_JOB_REASON_EXTERNAL;
+}
+
+/* A copy or an active commit completed: only the root tells whether it pivoted. */
+static void decide_by_root(VbJob *job, gboolean root_is_target)
+{
+    job->info.pivoted = root_is_target;
+    job->info.consistent = TRUE;
+    if (root_is_target)
+        decide(job, VB_JOB_RESULT_COMPLETED, VB_JOB_REASON_DONE, NULL);
+    else
+        decide(job, VB_JOB_RESULT_CANCELED, cancel_reason(job), NULL);
+}
+
+static void root_known(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(VbJob) job = user_data;
+    g_autoptr(GError) error = NULL;
+    gboolean root_is_target = g_task_propagate_boolean(G_TASK(result), &error);
+
+    if (!vb_job_is_live(job) || job->outcome != VB_JOB_RESULT_NONE)
+        return;
+    if (error) {
+        /* The monitor is going, and vb_domain_gone() decides; if it stays, what we did decides. */
+        vb_log_warning(job->info.domain->info.uuid, job->info.id,
+                       "cannot tell which image is the root of disk '%s': %s", job->info.disk,
+                       error->message);
+        if (!vb_domain_is_active(job->info.domain))
+            return;
+        root_is_target = job->intent == VB_INTENT_PIVOT && job->finalize_sent;
+    }
+    decide_by_root(job, root_is_target);
+}
+
+static void ask_root(VbJob *job)
+{
+    VbDomain *domain = job->info.domain;
+
+    vb_job_update(job, 0);
+    domain->info.driver->job_root(domain->driver_self, job,
+                                  g_task_new(NULL, NULL, root_known, vb_job_ref(job)));
+}
+
+void vb_job_end(VbJob *job, const VbJobReport *report)
+{
+    if (!vb_job_is_live(job) || job->end_known)
+        return;
+    job->end_known = TRUE;
+    job->info.synthesized = report->polled || report->kind == VB_REPORT_VANISHED;
+    job->info.current = report->current;
+    job->info.total = report->total;
+
+    if (report->kind == VB_REPORT_CANCELED) {
+        decide(job, VB_JOB_RESULT_CANCELED, cancel_reason(job), NULL);
+    } else if (report->kind == VB_REPORT_VANISHED && job->finalizing) {
+        ask_root(job);
+    } else if (report->kind == VB_REPORT_VANISHED) {
+        decide(job, cancel_intended(job) ? VB_JOB_RESULT_CANCELED : VB_JOB_RESULT_FAILED,
+               VB_JOB_REASON_VANISHED, "the hypervisor no longer knows the job");
+    } else if (report->error &&
+               (job->intent == VB_INTENT_CANCEL_SOFT || (report->polled && cancel_intended(job)))) {
+        /* Of a job found concluded, the error may be the cancel's own work. */
+        decide(job, VB_JOB_RESULT_CANCELED, cancel_reason(job), NULL);
+    } else if (report->error) {
+        decide(job, VB_JOB_RESULT_FAILED, VB_JOB_REASON_IO_ERROR, report->error);
+    } else if (vb_job_can_pivot(job)) {
+        ask_root(job);
+    } else {
+        decide(job, VB_JOB_RESULT_COMPLETED, VB_JOB_REASON_DONE, NULL);
+    }
+}
+
+void vb_job_domain_gone(VbJob *job, gboolean stopped)
+{
+    VbDomain *domain = job->info.domain;
+    VbJobReason reason = stopped ? VB_JOB_REASON_DOMAIN_STOPPED : VB_JOB_REASON_DOMAIN_CRASHED;
+    gboolean switched =
+        job->finalizing && job->intent == VB_INTENT_PIVOT &&
+        (job->finalize_sent || (domain->info.persistent && vb_job_is_applied(job, domain->stored)));
+
+    if (!vb_job_is_live(job))
+        return;
+    if (job->outcome != VB_JOB_RESULT_NONE) {
+        vb_job_conclude(job, job->outcome, job->info.reason, NULL);
+        return;
+    }
+    /* The end was reported, but the root can no longer be asked: a switch that was sent is done. */
+    job->info.synthesized = !job->end_known;
+    if (switched || job->end_known) {
+        job->info.pivoted = switched;
+        job->info.consistent = TRUE;
+        if (switched)
+            vb_job_conclude(job, VB_JOB_RESULT_COMPLETED,
+                            job->end_known ? VB_JOB_REASON_DONE : reason, NULL);
+        else
+            vb_job_conclude(job, VB_JOB_RESULT_CANCELED, cancel_reason(job), NULL);
+    } else if (stopped || cancel_intended(job)) {
+        vb_job_conclude(job, VB_JOB_RESULT_CANCELED, reason, NULL);
+    } else {
+        vb_job_conclude(job, VB_JOB_RESULT_FAILED, reason, "the domain crashed");
+    }
+}
+
+/* ---- the switch of a pivot --------------------------------------------------------------------
+ */
+
+static void finalize_done(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(VbJob) job = user_data;
+    g_autoptr(GError) error = NULL;
+
+    if (g_task_propagate_boolean(G_TASK(result), &error) || !vb_job_is_live(job) || job->end_known)
+        return;
+    job->finalize_sent = FALSE;
+    vb_job_ask_after_refusal(job, g_steal_pointer(&error));
+}
+
+static void send_finalize(VbJob *job)
+{
+    VbDomain *domain = job->info.domain;
+
+    job->finalize_sent = TRUE;
+    domain->info.driver->job_finalize(domain->driver_self, job,
+                                      g_task_new(NULL, NULL, finalize_done, vb_job_ref(job)));
+}
+
+static void switch_stored(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(VbJob) job = user_data;
+    g_autoptr(GError) error = NULL;
+    VbDomain *domain = job->info.domain;
+
+    job->switching = FALSE;
+    if (vb_store_write_finish(domain->host->store, result, &error)) {
+        if (vb_job_is_live(job) && !job->end_known && domain->live)
+            send_finalize(job);
+        return;
+    }
+    /* What is not durable must not be switched to. */
+    vb_log_warning(domain->info.uuid, job->info.id, "the pivot of disk '%s' is given up: %s",
+                   job->info.disk, error->message);
+    vb_job_unapply(job, domain->stored);
+    if (!vb_job_is_live(job) || job->end_known)
+        return;
+    job->finalizing = FALSE;
+    vb_job_set_intent(job, VB_INTENT_CANCEL_FORCED);
+    vb_job_send_cancel(job);
+}
+
+void vb_job_pending(VbJob *job)
+{
+    VbDomain *domain = job->info.domain;
+
+    /* A job that is not ours is finalized by whoever started it. */
+    if (!vb_job_is_live(job) || job->end_known || job->info.external)
+        return;
+    if (job->intent == VB_INTENT_CANCEL_FORCED) {
+        /* The cancel is on its way, unless it was lost or we were restarted. */
+        if (job->held || job->pending_seen)
+            vb_job_send_cancel(job);
+        job->pending_seen = TRUE;
+        return;
+    }
+    if (job->switching || job->finalize_sent)
+        return;
+    if (!job->finalizing) {
+        job->finalizing = TRUE;
+        /* Nobody else completes jobs of ours; if somebody did, the guest's writes wait for us. */
+        if (job->intent == VB_INTENT_NONE)
+            vb_job_set_intent(job, VB_INTENT_PIVOT);
+        vb_job_record_save(job);
+        vb_job_update(job, 0);
+    }
+    if (job->intent == VB_INTENT_PIVOT && domain->info.persistent) {
+        g_autoptr(VbDomainDef) def = vb_domain_def_copy(domain->stored);
+        if (vb_job_apply(job, def)) {
+            job->switching = TRUE;
+            store_def(domain, def, switch_stored, vb_job_ref(job));
+            return;
+        }
+    }
+    send_finalize(job);
+}
+
+/* ---- afterwards -------------------------------------------------------------------------------
+ */
+
+static void cleaned(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(VbJob) job = user_data;
+    g_autoptr(VbDomain) domain = vb_domain_ref(job->info.domain);
+    g_autoptr(GError) error = NULL;
+
+    if (!g_task_propagate_boolean(G_TASK(result), &error) && domain->live)
+        vb_log_warning(domain->info.uuid, job->info.id, "clean-up after block job %u: %s",
+                       job->info.number, error->message);
+    job->cleaned = TRUE;
+    vb_job_record_save(job);
+    g_ptr_array_remove(domain->cleaning, job);
+    vb_domain_run_start_queue(domain);
+}
+
+void vb_job_clean(VbJob *job)
+{
+    VbDomain *domain = job->info.domain;
+
+    if (job->cleaned || !domain->live || g_ptr_array_find(domain->cleaning, job, NULL))
+        return;
+    g_ptr_array_add(domain->cleaning, vb_job_ref(job));
+    domain->info.driver->job_clean(domain->driver_self, job,
+                                   g_task_new(NULL, NULL, cleaned, vb_job_ref(job)));
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The launcher that needs nothing: a child in a session of its own, which lives on when we end.
+ * vfork() makes it: the child borrows our memory until it executes the program, so that costs
+ * microseconds, whatever our size, and why an execution failed can simply be written into a
+ * variable. */
+#include "launcher.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "fd.h"
+
+/* What the child needs, all made before it exists: it must not allocate. */
+typedef struct {
+    const VbLaunchSpec *spec;
+    const int *from; /* descriptor i becomes the child's i */
+    guint n_from;
+    volatile int error; /* errno of the child, 0 when the program runs */
+} Child;
+
+/* Runs in the child, on borrowed memory: system calls only. */
+static void run_child(Child *child)
+{
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    for (int number = 1; number < NSIG; number++)
+        sigaction(number, &action, NULL);
+
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+
+    umask(0077);
+    if (setsid() < 0 || chdir("/") != 0) {
+        child->error = errno;
+        return;
+    }
+    for (guint i = 0; i < child->n_from; i++)
+        if (dup2(child->from[i], (int)i) < 0) {
+            child->error = errno;
+            return;
+        }
+    if (close_range(child->n_from, ~0U, 0) != 0) {
+        child->error = errno;
+        return;
+    }
+    execve(child->spec->argv[0], (char **)child->spec->argv, (char **)child->spec->env);
+    child->error = errno;
+}
+
+static __attribute__((noinline)) pid_t spawn(Child *child)
+{
+    /* No handler of ours may run in the child on our memory. */
+    sigset_t all, saved;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &saved);
+
+    pid_t pid = vfork();
+    if (pid == 0) {
+        run_child(child);
+        _exit(127);
+    }
+    if (pid < 0)
+        child->error = errno;
+    pthread_sigmask(SIG_SETMASK, &saved, NULL);
+    return pid;
+}
+
+static void clear_fd_element(gpointer element)
+{
+    vb_clear_fd(element);
+}
+
+/* A copy that does not lie where the child's own descriptors will: no dup2() in the child then
+ * overwrites one that is still needed. */
+static gboolean add_fd(GArray *fds, int fd, int above)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, above);
+    if (copy >= 0)
+        g_array_append_val(fds, copy);
+    return copy >= 0;
+}
+
+static VbProcess *launch(const VbLaunchSpec *spec, GError **error)
+{
+    vb_autofd int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    vb_autofd int log =
+        open(spec->log_path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (null < 0 || log < 0) {
+        g_set_error(error, VB_ERROR, VB_ERROR_FAILED, "Cannot open %s: %s",
+                    null < 0 ? "/dev/null" : spec->log_path, g_strerror(errno));
+        return NULL;
+    }
+
+    g_autoptr(GArray) from = g_array_new(FALSE, FALSE, sizeof(int));
+    g_array_set_clear_func(from, clear_fd_element);
+    int above = 3 + (int)spec->n_fds;
+    gboolean copied =
+        add_fd(from, null, above) && add_fd(from, log, above) && add_fd(from, log, above);
+    for (gsize i = 0; copied && i < spec->n_fds; i++)
+        copied = add_fd(from, spec->fds[i], above);
+    if (!copied) {
+        g_set_error(error, VB_ERROR, VB_ERROR_FAILED, "Cannot copy a file descriptor: %s",
+                    g_strerror(errno));
+        return NULL;
+    }
+
+    Child child = {.spec = spec, .from = (const int *)(gpointer)from->data, .n_from = from->len};
+    pid_t pid = spawn(&child);
+    if (child.error != 0) {
+        if (pid > 0)
+            waitpid(pid, NULL, 0); /* it has exited already: vfork() returned */
+        g_set_error(error, VB_ERROR, VB_ERROR_FAILED, "Cannot execute %s: %s", spec->argv[0],
+                    g_strerror(child.error));
+        return NULL;
+    }
+
+    VbProcess *process = vb_process_new(pid, error);
+    if (!process) {
+        kill(pid, SIGKILL); /* not reaped yet, so the pid is still its own */
+        waitpid(pid, NULL, 0);
+    }
+    return process;
+}
+
+static void launch_detached(gpointer self, const VbLaunchSpec *spec, GTask *task)
+{
+    g_autoptr(GTask) owned = task;
+    GError *error = NULL;
+    VbProcess *process = launch(spec, &error);
+    if (process)
+        g_task_return_pointer(task, process, (GDestroyNotify)vb_process_free);
+    else
+        g_task_return_error(task, error);
+}
+
+const VbLauncher vb_launcher_detached = {.launch = launch_detached};

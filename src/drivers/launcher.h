@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * VbLauncher: how a hypervisor's process comes to be. Drivers are given one by main.c and do not
+ * know which it is: a detached child (launcher-detached.c), or a unit of the service manager.
+ * Whatever starts it, the process outlives the daemon and inherits nothing from it but what is
+ * asked for. */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "process.h"
+
+typedef struct {
+    const char *name;        /* of the thing that is started: letters, digits, '-', '_', '.' */
+    const char *const *argv; /* argv[0] is the absolute path of the program */
+    const char *const *env;  /* its whole environment, "NAME=value" */
+    const int *fds;          /* the process gets them as 3, 4, …; they stay the caller's, who may
+                              * close them once launch() has returned */
+    gsize n_fds;
+    const char *log_path; /* its standard output and error are appended there; 0600 */
+} VbLaunchSpec;
+
+typedef struct {
+    /* Starts it. Returns a VbProcess (transfer full) on the task, which is the launcher's, never
+     * before launch() has returned; `spec` is read before. A program that cannot be executed is an
+     * error that says why. Not cancellable: a launch that has begun is finished. */
+    void (*launch)(gpointer self, const VbLaunchSpec *spec, GTask *task);
+} VbLauncher;
+
+/* A child in a session of its own: umask 0077, working directory "/", default signals, standard
+ * input from /dev/null. `self` is not used. Its parent may end before it. */
+extern const VbLauncher vb_launcher_detached;

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Owns Walk, one detection: from image to image, each opened only once it is known that its place
+ * and its format are such as we serve. (One qemu-img with --backing-chain would be quicker, but it
+ * opens, and guesses the format of, whatever the headers name, before anybody can say no.) */
+#include "image-chain.h"
+
+#include "blockdev.h"
+#include "error.h"
+#include "image-chain-tool.h"
+#include "json-get.h"
+#include "json-limits.h"
+#include "qmp-args.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- parsing ----------------------------------------------------------------------------------
+ */
+
+static gboolean is_printable(const char *name)
+{
+    for (const char *c = name; *c; c++)
+        if (g_ascii_iscntrl(*c))
+            return FALSE;
+    return TRUE;
+}
+
+/* "scheme:…": what QEMU takes for a protocol, too. */
+static gboolean has_scheme(const char *name)
+{
+    return name[strcspn(name, ":/")] == ':';
+}
+
+static VbDiskSource *parse_nbd(const char *name)
+{
+    g_autoptr(GUri) uri = g_uri_parse(name, G_URI_FLAGS_NONE, NULL);
+    g_autoptr(VbDiskSource) source = vb_disk_source_new(VB_DISK_SOURCE_NETWORK, 0);
+
+    if (!uri)
+        return NULL;
+    const char *export_name = g_uri_get_path(uri) + (g_uri_get_path(uri)[0] == '/');
+
+    source->export_name = export_name[0] != '\0' ? g_strdup(export_name) : NULL;
+    if (g_str_equal(g_uri_get_scheme(uri), "nbd+unix")) {
+        g_autoptr(GHashTable) query = NULL;
+
+        if (g_uri_get_query(uri))
+            query = g_uri_parse_params(g_uri_get_query(uri), -1, "&", G_URI_PARAMS_NONE, NULL);
+        const char *socket = query ? g_hash_table_lookup(query, "socket") : NULL;
+
+        if (!socket || !g_path_is_absolute(socket))
+            return NULL;
+        source->transport = VB_NBD_TRANSPORT_UNIX;
+        source->socket = g_strdup(socket);
+    } else {
+        if (!g_uri_get_host(uri) || g_uri_get_host(uri)[0] == '\0')
+            return NULL;
+        source->transport = VB_NBD_TRANSPORT_TCP;
+        source->host = g_strdup(g_uri_get_host(uri));
+        source->port = g_uri_get_port(uri) > 0 ? (guint16)g_uri_get_port(uri) : VB_NBD_DEFAULT_PORT;
+    }
+    return g_steal_pointer(&source);
+}
+
+/* What a header's backing file name means; NULL when it is nothing that we serve. */
+static VbDiskSource *parse_backing_name(const VbDiskSource *image, const char *name)
+{
+    if (!is_printable(name))
+        return NULL;
+    if (g_str_has_prefix(name, "nbd://") || g_str_has_prefix(name, "nbd+tcp://") ||
+        g_str_has_prefix(name, "nbd+unix://"))
+        return parse_nbd(name);
+    if (g_str_has_prefix(name, "file:"))
+        name += strlen("file:");
+    else if (has_scheme(name))
+        return NULL;
+    if (name[0] == '\0')
+        return NULL;
+
+    g_autoptr(VbDiskSource) source = vb_disk_source_new(VB_DISK_SOURCE_FILE, 0);
+    if (g_path_is_absolute(name)) {
+        source->path = g_strdup(name);
+    } else {
+        /* Relative to the image that says so; ".." is left to the kernel, which knows the links. */
+        if (image->type == VB_DISK_SOURCE_NETWORK)
+            return NULL;
+        g_autofree char *directory = g_path_get_dirname(image->path);
+        while (g_str_has_prefix(name, "./"))
+            name += strlen("./");
+        source->path = g_build_filename(directory, name, NULL);
+    }
+    return g_steal_pointer(&source);
+}
+
+gboolean vb_image_chain_parse(const VbDiskSource *image, const char *output, gsize size,
+                              VbDiskSource **ret_backing, GError **error)
+{
+    g_autofree char *image_name = vb_disk_source_to_string(image);
+    g_autoptr(JsonNode) root = vb_json_parse(output, size, error);
+    g_autoptr(VbDiskSource) backing = NULL;
+
+    if (!root) {
+        g_prefix_error(error, "what qemu-img says of image %s: ", image_name);
+        return FALSE;
+    }
+    JsonObject *info = vb_json_node_object(root);
+    const char *format = vb_json_get_string(info, "format");
+    const char *name = vb_json_get_string(info, "backing-filename");
+
+    if (g_strcmp0(format, vb_disk_format_to_string(image->format)) != 0 ||
+        (!name && json_object_has_member(info, "backing-filename"))) {
+        g_set_error(error, VB_ERROR, VB_ERROR_HYPERVISOR,
+                    "what qemu-img says of image %s makes no sense", image_name);
+        return FALSE;
+    }
+    if (!name) {
+        *ret_backing = NULL;
+        return TRUE;
+    }
+
+    backing = parse_backing_name(image, name);
+    if (!backing) {
+        g_autofree char *shown = g_strescape(name, NULL);
+        g_set_error(error, VB_ERROR, VB_ERROR_NOT_SUPPORTED,
+                    "image %s has a backing image of a kind that is not supported: %s", image_name,
+                    shown);
+        return FALSE;
+    }
+    format = vb_json_get_string(info, "backing-filename-format");
+    if (!format) {
+        g_set_error(error, VB_ERROR, VB_ERROR_NOT_SUPPORTED,
+                    "image %s does not say the format of its backing image %s (qemu-img rebase -u "
+                    "-b %s -F FORMAT records it)",
+                    image_name, name, name);
+        return FALSE;
+    }
+    if (!vb_disk_format_from_string(format, &backing->format)) {
+        g_autofree char *shown = g_strescape(format, NULL);
+        g_set_error(error, VB_ERROR, VB_ERROR_NOT_SUPPORTED,
+                    "image %s has a backing image of a format that is not supported: %s (%s)",
+                    image_name, name, shown);
+        return FALSE;
+    }
+    *ret_backing = g_steal_pointer(&backing);
+    return TRUE;
+}
+
+/* ---- walking ----------------------------------------------------------------------------------
+ */
+
+typedef struct {
+    VbDiskSource *chain; /* the result */
+    VbDiskSource *image; /* where we are in it */
+    guint depth;         /* images from the top to `image` */
+    gboolean found;      /* `image` was found, not given */
+} Walk;
+
+static void walk_free(Walk *walk)
+{
+    vb_disk_source_free(walk->chain);
+    g_free(walk);
+}
+
+static void walk_go_on(GTask *task);
+
+/* An image was found behind the current one. */
+static gboolean walk_append(Walk *walk, VbDiskSource *backing, GError **error)
+{
+    g_autofree char *name = vb_disk_source_to_string(backing);
+
+    walk->image->backing = backing;
+    walk->image->backing_known = TRUE;
+    walk->found = TRUE;
+    for (const VbDiskSource *above = walk->chain; above != backing; above = above->backing)
+        if (vb_disk_source_same_storage(above, backing)) {
+            g_set_error(error, VB_ERROR, VB_ERROR_FAILED,
+                        "image %s stands behind itself: its backing chain is a loop", name);
+            return FALSE;
+        }
+    return TRUE;
+}
+
+static void walk_was_told(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(GTask) task = user_data;
+    Walk *walk = g_task_get_task_data(task);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GBytes) output = vb_image_tool_finish(result, &error);
+    VbDiskSource *backing = NULL;
+
+    if (!output) {
+        g_autofree char *name = vb_disk_source_to_string(walk->image);
+        g_prefix_error(&error, "image %s: ", name);
+    } else {
+        gsize size;
+        const char *text = g_bytes_get_data(output, &size);
+
+        if (vb_image_chain_parse(walk->image, text ? text : "", size, &backing, &error) && !backing)
+            walk->image->backing_known = TRUE;
+    }
+    if (error || (backing && !walk_append(walk, backing, &error)))
+        g_task_return_error(task, g_steal_pointer(&error));
+    else
+        walk_go_on(task);
+}
+
+/* Asks the current image what is behind it. */
+static void walk_ask(GTask *task)
+{
+    Walk *walk = g_task_get_task_data(task);
+    const VbDiskSource *image = walk->image;
+    const char *format = vb_disk_format_to_string(image->format);
+    g_autofree char *text = NULL;
+
+    if (image->type == VB_DISK_SOURCE_NETWORK) {
+        /* The same options as the VM's own node, so that each name means the same to both. */
+        const VbDiskDef disk = {.target = (char *)"image"};
+        JsonObject *file = vb_blockdev_file(&disk, image);
+        json_object_remove_member(file, "node-name");
+        g_autofree char *json = vb_qmp_args_to_string(
+            vb_qmp_args(VB_ARG_STRING("driver", format), VB_ARG_OBJECT("file", file)));
+        text = g_strconcat("json:", json, NULL);
+        format = NULL;
+    } else {
+        text = g_strdup(image->path);
+    }
+
+    const char *with_format[] = {"info", "-U", "--output=json", "-f", format, text, NULL};
+    const char *without[] = {"info", "-U", "--output=json", text, NULL};
+    vb_image_tool_async(format ? with_format : without, g_task_get_cancellable(task), walk_was_told,
+                        g_object_ref(task));
+}
+
+/* Is it there, and, when a header named it, what is it? */
+static void walk_was_looked_up(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(GTask) task = user_data;
+    Walk *walk = g_task_get_task_data(task);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GFileInfo) info = g_file_query_info_finish(G_FILE(source), result, &error);
+
+    if (!info) {
+        if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+            g_task_return_error(task, g_steal_pointer(&error));
+        else if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND))
+            g_task_return_new_error(task, VB_ERROR, VB_ERROR_FAILED, "%simage %s does not exist",
+                                    walk->found ? "backing " : "", walk->image->path);
+        else
+            g_task_return_new_error(task, VB_ERROR, VB_ERROR_FAILED, "image %s: %s",
+                                    walk->image->path, error->message);
+        return;
+    }
+    if (walk->found && S_ISBLK(g_file_info_get_attribute_uint32(info, G_FILE_ATTRIBUTE_UNIX_MODE)))
+        walk->image->type = VB_DISK_SOURCE_BLOCK;
+    if (walk->image->format == VB_DISK_FORMAT_RAW) {
+        walk->image->backing_known = TRUE;
+        walk_go_on(task);
+    } else {
+        walk_ask(task);
+    }
+}
+
+static void walk_go_on(GTask *task)
+{
+    Walk *walk = g_task_get_task_data(task);
+
+    while (walk->image->backing_known && walk->image->backing) {
+        walk->image = walk->image->backing;
+        if (++walk->depth > VB_IMAGE_CHAIN_MAX_DEPTH) {
+            g_autofree char *name = vb_disk_source_to_string(walk->chain);
+            g_task_return_new_error(task, VB_ERROR, VB_ERROR_LIMITS_EXCEEDED,
+                                    "image %s has a backing chain of more than %u images", name,
+                                    VB_IMAGE_CHAIN_MAX_DEPTH);
+            return;
+        }
+    }
+
+    if (walk->image->backing_known) {
+        g_task_return_pointer(task, g_steal_pointer(&walk->chain),
+                              (GDestroyNotify)vb_disk_source_free);
+    } else if (walk->image->type != VB_DISK_SOURCE_NETWORK) {
+        g_autoptr(GFile) file = g_file_new_for_path(walk->image->path);
+        g_file_query_info_async(file, G_FILE_ATTRIBUTE_UNIX_MODE, G_FILE_QUERY_INFO_NONE,
+                                G_PRIORITY_DEFAULT, g_task_get_cancellable(task),
+                                walk_was_looked_up, g_object_ref(task));
+    } else if (walk->image->format == VB_DISK_FORMAT_RAW) {
+        walk->image->backing_known = TRUE;
+        walk_go_on(task);
+    } else {
+        walk_ask(task);
+    }
+}
+
+void vb_image_chain_detect_async(const VbDiskSource *source, GCancellable *cancellable,
+                                 GAsyncReadyCallback callback, gpointer user_data)
+{
+    g_autoptr(GTask) task = g_task_new(NULL, cancellable, callback, user_data);
+    Walk *walk = g_new0(Walk, 1);
+
+    g_task_set_source_tag(task, vb_image_chain_detect_async);
+    walk->chain = vb_disk_source_copy(source);
+    walk->image = walk->chain;
+    walk->depth = 1;
+    g_task_set_task_data(task, walk, (GDestroyNotify)walk_free);
+    walk_go_on(task);
+}
+
+VbDiskSource *vb_image_chain_detect_finish(GAsyncResult *result, GError **error)
+{
+    return g_task_propagate_pointer(G_TASK(result), error);
+}

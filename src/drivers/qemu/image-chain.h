@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Which images stand behind an image: asked of the image files themselves. qemu-img reads them, in
+ * a child process with a deadline, never on the main thread and never in QEMU's own process. Used
+ * before a VM starts and for the target of a copy that exists already. */
+#pragma once
+
+#include "disk-def.h"
+
+#include <gio/gio.h>
+
+#define VB_IMAGE_CHAIN_MAX_DEPTH 200u
+
+/* Completes a copy of `source` down to the end of its chain. What is known (<backingStore>) is
+ * taken as it is; from the first image on of which nobody said what is behind it, each image is
+ * asked, one after the other. In the result backing_known is TRUE everywhere; what was found has
+ * index 0.
+ *
+ * No format is ever guessed: a guest that can write to a raw image could otherwise turn it into a
+ * qcow2 that names any file of the host. So a raw image ends the chain, and a backing image without
+ * a recorded format is an error that says how to record it.
+ *
+ * Errors, each naming the image:
+ *   VB_ERROR_FAILED           missing, unreadable, not of the format that was said, a loop
+ *   VB_ERROR_NOT_SUPPORTED    no recorded format; a format or a protocol that virtbus does not do
+ *   VB_ERROR_LIMITS_EXCEEDED  more than VB_IMAGE_CHAIN_MAX_DEPTH images
+ *   VB_ERROR_TIMEOUT          an image could not be read within 10 s
+ *   VB_ERROR_HYPERVISOR       qemu-img's answer was not understood
+ *   G_IO_ERROR_CANCELLED */
+void vb_image_chain_detect_async(const VbDiskSource *source, GCancellable *cancellable,
+                                 GAsyncReadyCallback callback, gpointer user_data);
+VbDiskSource *vb_image_chain_detect_finish(GAsyncResult *result, GError **error);
+
+/* The parser of what `qemu-img info --output=json` prints of `image`: which image stands behind it
+ * (transfer full), NULL for none. Pure: a path is a file there, even if it is a block device.
+ * Errors: as above. */
+gboolean vb_image_chain_parse(const VbDiskSource *image, const char *output, gsize size,
+                              VbDiskSource **ret_backing, GError **error);

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The structs of the driver and of a running VM that qemu-driver.c and vm*.c share. */
+#pragma once
+
+#include "caps-cache.h"
+#include "host.h"
+#include "kvm-probe.h"
+#include "qemu-driver.h"
+#include "vm.h"
+
+struct VbQemuDriver {
+    VbHost *host;
+    const VbLauncher *launcher;
+    gpointer launcher_self;
+    VbCapsCache *caps;
+    VbKvmProbe *kvm;
+    GPtrArray *vms;     /* borrowed: those that are not over */
+    guint16 spice_port; /* the next one that is tried */
+};
+
+typedef struct VbQemuStart VbQemuStart;         /* vm-start.c */
+typedef struct VbQemuReconnect VbQemuReconnect; /* vm-reconnect.c */
+
+typedef struct VbQemuVmPrivate {
+    gboolean over;
+    VbQemuStart *start;         /* the start in progress, or NULL */
+    VbQemuReconnect *reconnect; /* the search for the monitor, or NULL */
+    GPtrArray *destroys;        /* of GTask: they return when the VM is over */
+
+    gboolean ended;  /* the process has ended; the monitor may still have something to say */
+    gboolean killed; /* … and it was we who killed it */
+    char *how;       /* VbProcessEnded's */
+    guint timer;     /* the next escalation: SIGKILL, or no more waiting for the monitor's end */
+    char *run_state; /* what QEMU said of itself at a reconnect, until the events go on */
+
+    /* The end that is expected, NULL when none is: "destroyed", "shutdown", "panicked". Recorded.
+     */
+    const char *end_reason;
+    gboolean
+        reboot_at_shutdown;   /* the next guest shutdown is the first half of a reboot. Recorded */
+    gboolean resetting;       /* a reset in its place is on its way: STOP says nothing */
+    const char *pause_reason; /* of the STOP that comes next; NULL: not announced */
+    const char *run_reason;   /* of the RESUME that comes next; NULL: "unpaused" */
+} VbQemuVmPrivate;
+
+/* ---- vm.c ---- */
+
+/* Makes the VM of a domain and puts it there as its driver data. Borrowed. */
+VbQemuVm *vb_qemu_vm_new(VbQemuDriver *driver, VbDomain *domain);
+/* The driver lets go of it: monitor and watches are closed, the process runs on, except one whose
+ * start nobody will ever finish. */
+void vb_qemu_vm_close(VbQemuVm *vm);
+/* Takes over the process and watches it. */
+void vb_qemu_vm_set_process(VbQemuVm *vm, VbProcess *process);
+/* Connects to the monitor's socket: vm->qmp is there then, not yet started. VB_ERROR_TIMEOUT when
+ * nobody takes the connection. */
+gboolean vb_qemu_vm_connect(VbQemuVm *vm, GError **error);
+/* Remembers, durably for this boot, that the VM is about to end and why. */
+void vb_qemu_vm_expect_end(VbQemuVm *vm, const char *reason);
+/* Ends QEMU: by quit (SIGTERM where no monitor answers), after 5 s by SIGKILL. */
+void vb_qemu_vm_quit(VbQemuVm *vm);
+void vb_qemu_vm_kill(VbQemuVm *vm);
+/* The one end: what waits is answered, and the domain is gone. */
+void vb_qemu_vm_over(VbQemuVm *vm);
+
+/* ---- vm-start.c ---- */
+
+void vb_qemu_vm_start(VbQemuDriver *driver, VbDomain *domain, VbDomainOpFlags flags, GTask *task);
+/* The VM is over: takes the task of its start and the error to return on it. */
+GTask *vb_qemu_start_end(VbQemuVm *vm, GError **ret_error);
+
+/* ---- vm-reconnect.c ---- */
+
+void vb_qemu_vm_reconnect(VbQemuDriver *driver, VbDomain *domain, GKeyFile *record, GTask *task);
+void vb_qemu_vm_save(VbQemuVm *vm, GKeyFile *record);
+/* The monitor was lost before it answered. */
+void vb_qemu_reconnect_lost(VbQemuVm *vm);
+/* The VM is over, or the driver lets go of it: takes the task that waits for the answer, if any. */
+GTask *vb_qemu_reconnect_end(VbQemuVm *vm);
+void vb_qemu_vm_resume_events(gpointer self, VbDomain *domain);
+
+/* ---- vm-operate.c ---- */
+
+void vb_qemu_vm_operate(gpointer self, VbDomain *domain, VbDomainOp op, VbDomainOpFlags flags,
+                        GTask *task);
+
+/* ---- vm-events.c ---- */
+
+void vb_qemu_vm_event(VbQemuVm *vm, const char *name, JsonObject *data);
+/* The guest has shut itself down, or panicked, and QEMU waits for what comes next. */
+void vb_qemu_vm_guest_shutdown(VbQemuVm *vm, gboolean is_reset);
+void vb_qemu_vm_guest_panicked(VbQemuVm *vm);
+/* The state that query-status gave, as the domain's. */
+void vb_qemu_vm_set_run_state(VbQemuVm *vm, const char *run_state);
+
+/* ---- vm-setup.c ---- */
+
+/* Asks and tells the new QEMU what only the monitor can: pty paths and ports into the live
+ * definition; passwords, limits, links and the balloon into QEMU. Returns a boolean. */
+void vb_qemu_vm_setup_async(VbQemuVm *vm, GCancellable *cancellable, GAsyncReadyCallback callback,
+                            gpointer user_data);
+gboolean vb_qemu_vm_setup_finish(GAsyncResult *result, GError **error);
+
+/* ---- vm-log.c ---- */
+
+/* QEMU's log in the domain's run-time directory. (transfer full) */
+char *vb_qemu_log_path(const VbDomain *domain);
+/* The last lines of it in one line, "" when it has none. (transfer full) */
+char *vb_qemu_log_tail(const VbDomain *domain);

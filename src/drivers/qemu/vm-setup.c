@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The questions and orders for a QEMU that has just been started and whose guest does not run yet:
+ * a queue of commands, sent one by one; the first refusal ends it. */
+#include "qemu-command.h"
+#include "error.h"
+#include "json-get.h"
+#include "qmp-args.h"
+#include "vm-private.h"
+
+/* Reads a reply into the live definition. FALSE with an error when it is not what QEMU would say.
+ */
+typedef gboolean (*Reader)(VbQemuVm *vm, JsonNode *value, GError **error);
+
+typedef struct {
+    const char *command;
+    JsonObject *arguments;
+    Reader reader; /* or NULL */
+} Order;
+
+typedef struct {
+    VbQemuVm *vm;
+    GQueue orders;
+    Reader reader; /* of the order that is on its way */
+} Setup;
+
+static void order_free(gpointer data)
+{
+    Order *order = data;
+
+    if (order->arguments)
+        json_object_unref(order->arguments);
+    g_free(order);
+}
+
+static void setup_free(gpointer data)
+{
+    Setup *setup = data;
+
+    g_queue_clear_full(&setup->orders, order_free);
+    vb_qemu_vm_unref(setup->vm);
+    g_free(setup);
+}
+
+static void add(Setup *setup, const char *command, JsonObject *arguments, Reader reader)
+{
+    Order *order = g_new(Order, 1);
+
+    *order = (Order){command, arguments, reader};
+    g_queue_push_tail(&setup->orders, order);
+}
+
+/* ---- character devices ------------------------------------------------------------------------
+ */
+
+static gboolean has_pty(const GPtrArray *devices)
+{
+    for (guint i = 0; i < devices->len; i++)
+        if (((VbCharDef *)devices->pdata[i])->source == VB_CHAR_SOURCE_PTY)
+            return TRUE;
+    return FALSE;
+}
+
+/* The pty of that chardev, NULL when QEMU did not name one. */
+static const char *find_pty(JsonArray *chardevs, const char *id)
+{
+    for (guint i = 0; i < json_array_get_length(chardevs); i++) {
+        JsonObject *chardev = vb_json_array_object(chardevs, i);
+        const char *file = vb_json_get_string(chardev, "filename");
+        if (g_strcmp0(vb_json_get_string(chardev, "label"), id) == 0 && file &&
+            g_str_has_prefix(file, "pty:/"))
+            return file + strlen("pty:");
+    }
+    return NULL;
+}
+
+static gboolean read_ptys(const GPtrArray *devices, JsonArray *chardevs, GError **error)
+{
+    for (guint i = 0; i < devices->len; i++) {
+        VbCharDef *device = devices->pdata[i];
+        if (device->source != VB_CHAR_SOURCE_PTY || device->target == VB_CHAR_TARGET_SERIAL)
+            continue;
+        g_autofree char *id = vb_qemu_command_chardev(&device->info);
+        const char *path = find_pty(chardevs, id);
+        if (!path) {
+            g_set_error(error, VB_ERROR, VB_ERROR_HYPERVISOR, "QEMU names no pty for %s", id);
+            return FALSE;
+        }
+        g_free(device->path);
+        device->path = g_strdup(path);
+    }
+    return TRUE;
+}
+
+static gboolean read_chardevs(VbQemuVm *vm, JsonNode *value, GError **error)
+{
+    VbDomainDef *def = vb_domain_live_def(vm->domain);
+    g_autoptr(JsonArray) nothing = json_array_new();
+    JsonArray *chardevs = vb_json_node_array(value);
+
+    if (!chardevs)
+        chardevs = nothing;
+    if (!read_ptys(def->serials, chardevs, error) || !read_ptys(def->parallels, chardevs, error) ||
+        !read_ptys(def->consoles, chardevs, error) || !read_ptys(def->channels, chardevs, error))
+        return FALSE;
+
+    /* A console that is the first serial by another name shows its path, too. */
+    for (guint i = 0; def->serials->len > 0 && i < def->consoles->len; i++) {
+        VbCharDef *console = def->consoles->pdata[i];
+        const VbCharDef *serial = def->serials->pdata[0];
+        if (console->target == VB_CHAR_TARGET_SERIAL) {
+            g_free(console->path);
+            console->path = g_strdup(serial->path);
+        }
+    }
+    return TRUE;
+}
+
+/* A socket that we named: readers and clients have to find it. */
+static void name_channel_sockets(VbQemuVm *vm)
+{
+    VbDomainDef *def = vb_domain_live_def(vm->domain);
+
+    for (guint i = 0; i < def->channels->len; i++) {
+        VbCharDef *channel = def->channels->pdata[i];
+        if (channel->source == VB_CHAR_SOURCE_UNIX && !channel->path)
+            channel->path =
+                vb_qemu_command_socket(vb_domain_run_dir(vm->domain), &channel->info, "channel");
+    }
+}
+
+/* ---- graphics ---------------------------------------------------------------------------------
+ */
+
+static gboolean read_vnc(VbQemuVm *vm, JsonNode *value, GError **error)
+{
+    const GPtrArray *all = vb_domain_live_def(vm->domain)->graphics;
+    const char *service = vb_json_get_string(vb_json_node_object(value), "service");
+    guint64 port;
+
+    if (!service || !g_ascii_string_to_unsigned(service, 10, 1, G_MAXUINT16, &port, NULL)) {
+        g_set_error(error, VB_ERROR, VB_ERROR_HYPERVISOR, "QEMU names no port for VNC");
+        return FALSE;
+    }
+    for (guint i = 0; i < all->len; i++) {
+        VbGraphicsDef *graphics = all->pdata[i];
+        if (graphics->type == VB_GRAPHICS_VNC)
+            graphics->port = (int)port;
+    }
+    return TRUE;
+}
+
+static void add_graphics(Setup *setup, VbGraphicsDef *graphics)
+{
+    gboolean vnc = graphics->type == VB_GRAPHICS_VNC;
+
+    if (vnc && graphics->listen == VB_GRAPHICS_LISTEN_ADDRESS && graphics->autoport)
+        add(setup, "query-vnc", NULL, read_vnc);
+    if (graphics->listen == VB_GRAPHICS_LISTEN_SOCKET && !graphics->socket)
+        graphics->socket = vb_qemu_command_socket(vb_domain_run_dir(setup->vm->domain),
+                                                  &graphics->info, vnc ? "vnc" : "spice");
+    if (graphics->passwd)
+        add(setup, "set_password",
+            vb_qmp_args(VB_ARG_STRING("protocol", vnc ? "vnc" : "spice"),
+                        VB_ARG_STRING("password", graphics->passwd)),
+            NULL);
+}
+
+/* ---- limits, links, memory --------------------------------------------------------------------
+ */
+
+static void add_burst(JsonObject *arguments, const char *name, guint64 burst, guint64 seconds)
+{
+    g_autofree char *max = g_strconcat(name, "_max", NULL);
+    g_autofree char *length = g_strconcat(name, "_max_length", NULL);
+
+    vb_qmp_args_add(arguments, VB_ARG_IF(burst > 0, VB_ARG_INT(max, (gint64)burst)),
+                    VB_ARG_IF(seconds > 0, VB_ARG_INT(length, (gint64)seconds)));
+}
+
+static void add_throttle(Setup *setup, const VbDiskDef *disk)
+{
+    const VbDiskIotune *t = &disk->iotune;
+    JsonObject *arguments = vb_qmp_args(
+        VB_ARG_STRING("id", disk->info.alias), VB_ARG_INT("bps", (gint64)t->total_bytes_sec),
+        VB_ARG_INT("bps_rd", (gint64)t->read_bytes_sec),
+        VB_ARG_INT("bps_wr", (gint64)t->write_bytes_sec),
+        VB_ARG_INT("iops", (gint64)t->total_iops_sec),
+        VB_ARG_INT("iops_rd", (gint64)t->read_iops_sec),
+        VB_ARG_INT("iops_wr", (gint64)t->write_iops_sec), VB_ARG_STRING("group", t->group_name),
+        VB_ARG_IF(t->size_iops_sec > 0, VB_ARG_INT("iops_size", (gint64)t->size_iops_sec)));
+
+    add_burst(arguments, "bps", t->total_bytes_sec_max, t->total_bytes_sec_max_length);
+    add_burst(arguments, "bps_rd", t->read_bytes_sec_max, t->read_bytes_sec_max_length);
+    add_burst(arguments, "bps_wr", t->write_bytes_sec_max, t->write_bytes_sec_max_length);
+    add_burst(arguments, "iops", t->total_iops_sec_max, t->total_iops_sec_max_length);
+    add_burst(arguments, "iops_rd", t->read_iops_sec_max, t->read_iops_sec_max_length);
+    add_burst(arguments, "iops_wr", t->write_iops_sec_max, t->write_iops_sec_max_length);
+    add(setup, "block_set_io_throttle", arguments, NULL);
+}
+
+static void add_memballoon(Setup *setup, const VbDomainDef *def)
+{
+    const VbMemballoonDef *balloon = def->memballoon;
+
+    if (!balloon || balloon->model != VB_MEMBALLOON_VIRTIO)
+        return;
+    if (def->current_memory < def->memory)
+        add(setup, "balloon", vb_qmp_args(VB_ARG_INT("value", (gint64)def->current_memory)), NULL);
+    if (balloon->stats_period > 0) {
+        g_autofree char *path = g_strconcat("/machine/peripheral/", balloon->info.alias, NULL);
+        add(setup, "qom-set",
+            vb_qmp_args(VB_ARG_STRING("path", path),
+                        VB_ARG_STRING("property", "guest-stats-polling-interval"),
+                        VB_ARG_INT("value", balloon->stats_period)),
+            NULL);
+    }
+}
+
+static void collect(Setup *setup, const VbDomainDef *def)
+{
+    if (has_pty(def->serials) || has_pty(def->parallels) || has_pty(def->consoles) ||
+        has_pty(def->channels))
+        add(setup, "query-chardev", NULL, read_chardevs);
+    for (guint i = 0; i < def->graphics->len; i++)
+        add_graphics(setup, def->graphics->pdata[i]);
+    for (guint i = 0; i < def->disks->len; i++) {
+        const VbDiskDef *disk = def->disks->pdata[i];
+        if (vb_disk_iotune_is_set(&disk->iotune) && disk->source)
+            add_throttle(setup, disk);
+    }
+    for (guint i = 0; i < def->interfaces->len; i++) {
+        const VbInterfaceDef *interface = def->interfaces->pdata[i];
+        if (interface->link_state == VB_LINK_STATE_DOWN)
+            add(setup, "set_link",
+                vb_qmp_args(VB_ARG_STRING("name", interface->info.alias), VB_ARG_BOOL("up", FALSE)),
+                NULL);
+    }
+    add_memballoon(setup, def);
+}
+
+/* ---- one by one -------------------------------------------------------------------------------
+ */
+
+static void send_next(GTask *task);
+
+static void on_reply(GObject *source, GAsyncResult *result, gpointer data)
+{
+    g_autoptr(GTask) task = data;
+    Setup *setup = g_task_get_task_data(task);
+    GError *error = NULL;
+    g_autoptr(JsonNode) value = vb_qmp_call_finish(result, &error);
+
+    if (!value) {
+        g_task_return_error(task, error);
+    } else if (vb_qemu_vm_is_over(setup->vm)) {
+        g_task_return_new_error(task, VB_ERROR, VB_ERROR_DOMAIN_NOT_RUNNING, "QEMU has ended");
+    } else if (setup->reader && !setup->reader(setup->vm, value, &error)) {
+        g_task_return_error(task, error);
+    } else {
+        send_next(g_steal_pointer(&task));
+    }
+}
+
+/* Takes the task. */
+static void send_next(GTask *task)
+{
+    g_autoptr(GTask) owned = task;
+    Setup *setup = g_task_get_task_data(task);
+    Order *order = g_queue_pop_head(&setup->orders);
+
+    if (!order) {
+        g_task_return_boolean(task, TRUE);
+        return;
+    }
+    setup->reader = order->reader;
+    vb_qemu_vm_call_async(setup->vm, order->command, g_steal_pointer(&order->arguments),
+                          g_task_get_cancellable(task), on_reply, g_steal_pointer(&owned));
+    order_free(order);
+}
+
+void vb_qemu_vm_setup_async(VbQemuVm *vm, GCancellable *cancellable, GAsyncReadyCallback callback,
+                            gpointer user_data)
+{
+    GTask *task = g_task_new(NULL, cancellable, callback, user_data);
+    Setup *setup = g_new0(Setup, 1);
+
+    setup->vm = vb_qemu_vm_ref(vm);
+    g_task_set_task_data(task, setup, setup_free);
+    name_channel_sockets(vm);
+    collect(setup, vb_domain_def(vm->domain));
+    send_next(task);
+}
+
+gboolean vb_qemu_vm_setup_finish(GAsyncResult *result, GError **error)
+{
+    return g_task_propagate_boolean(G_TASK(result), error);
+}

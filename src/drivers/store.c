@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Owns the writer thread: a GThreadPool of one, so that writes happen in the order they were given
+ * and the main loop never waits for a disk. See store.h. */
+#include "store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <sys/stat.h>
+
+#include "error.h"
+#include "fd.h"
+
+struct VbStore {
+    GThreadPool *writer;
+};
+
+typedef struct {
+    char *path;
+    GBytes *contents; /* NULL removes the file */
+} Write;
+
+static void write_free(Write *write)
+{
+    g_free(write->path);
+    g_clear_pointer(&write->contents, g_bytes_unref);
+    g_free(write);
+}
+
+static gboolean fail(GError **error, const char *what, const char *path)
+{
+    int saved = errno;
+    g_set_error(error, VB_ERROR, VB_ERROR_FAILED, "cannot %s %s: %s", what, path,
+                g_strerror(saved));
+    return FALSE;
+}
+
+static gboolean write_all(int fd, const char *data, gsize length)
+{
+    while (length > 0) {
+        ssize_t n = write(fd, data, length);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return FALSE;
+        data += n;
+        length -= n;
+    }
+    return TRUE;
+}
+
+static gboolean sync_directory_of(const char *path, GError **error)
+{
+    g_autofree char *directory = g_path_get_dirname(path);
+    vb_autofd int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0 || fsync(fd) < 0)
+        return fail(error, "sync the directory", directory);
+    return TRUE;
+}
+
+/* Writes beside the file and renames over it, so that a reader finds the old or the new contents.
+ */
+static gboolean replace_file(const char *path, const char *data, gsize length, gboolean durable,
+                             GError **error)
+{
+    g_autofree char *beside = g_strconcat(path, ".new", NULL);
+    vb_autofd int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+    if (fd < 0)
+        return fail(error, "write", path);
+    if (!write_all(fd, data, length) || (durable && fsync(fd) < 0) || rename(beside, path) < 0) {
+        fail(error, "write", path);
+        unlink(beside);
+        return FALSE;
+    }
+    return !durable || sync_directory_of(path, error);
+}
+
+static gboolean remove_file(const char *path, GError **error)
+{
+    if (unlink(path) < 0) {
+        if (errno == ENOENT)
+            return TRUE;
+        return fail(error, "remove", path);
+    }
+    return sync_directory_of(path, error);
+}
+
+static void run_write(gpointer data, gpointer user_data)
+{
+    g_autoptr(GTask) task = data;
+    Write *write = g_task_get_task_data(task);
+    GError *error = NULL;
+    gboolean done;
+
+    if (write->contents) {
+        gsize length;
+        const char *bytes = g_bytes_get_data(write->contents, &length);
+        done = replace_file(write->path, bytes, length, TRUE, &error);
+    } else {
+        done = remove_file(write->path, &error);
+    }
+    if (done)
+        g_task_return_boolean(task, TRUE);
+    else
+        g_task_return_error(task, error);
+}
+
+VbStore *vb_store_new(void)
+{
+    VbStore *store = g_new0(VbStore, 1);
+    store->writer = g_thread_pool_new(run_write, NULL, 1, TRUE, NULL);
+    return store;
+}
+
+void vb_store_free(VbStore *store)
+{
+    if (!store)
+        return;
+    g_thread_pool_free(store->writer, FALSE, TRUE);
+    g_free(store);
+}
+
+void vb_store_write_async(VbStore *store, const char *path, GBytes *contents,
+                          GAsyncReadyCallback callback, gpointer user_data)
+{
+    /* No cancellable: half a write helps nobody. */
+    GTask *task = g_task_new(NULL, NULL, callback, user_data);
+    Write *write = g_new0(Write, 1);
+
+    write->path = g_strdup(path);
+    write->contents = contents ? g_bytes_ref(contents) : NULL;
+    g_task_set_source_tag(task, vb_store_write_async);
+    g_task_set_task_data(task, write, (GDestroyNotify)write_free);
+    g_thread_pool_push(store->writer, task, NULL);
+}
+
+gboolean vb_store_write_finish(VbStore *store, GAsyncResult *result, GError **error)
+{
+    return g_task_propagate_boolean(G_TASK(result), error);
+}
+
+gboolean vb_store_write_record(const char *path, const char *contents, gsize length, GError **error)
+{
+    return replace_file(path, contents, length, FALSE, error);
+}
+
+char *vb_store_read(const char *path, gsize limit, gsize *ret_length, GError **error)
+{
+    vb_autofd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        fail(error, "read", path);
+        return NULL;
+    }
+    if (!S_ISREG(st.st_mode) || (gsize)st.st_size > limit) {
+        g_set_error(error, VB_ERROR, VB_ERROR_LIMITS_EXCEEDED,
+                    "%s is not a regular file of at most %" G_GSIZE_FORMAT " bytes", path, limit);
+        return NULL;
+    }
+
+    g_autofree char *contents = g_malloc(st.st_size + 1);
+    gsize have = 0;
+    while (have < (gsize)st.st_size) {
+        ssize_t n = read(fd, contents + have, st.st_size - have);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            fail(error, "read", path);
+            return NULL;
+        }
+        if (n == 0)
+            break;
+        have += n;
+    }
+    contents[have] = '\0';
+    if (ret_length)
+        *ret_length = have;
+    return g_steal_pointer(&contents);
+}
+
+void vb_store_set_aside(const char *path, const GError *why)
+{
+    g_autofree char *aside = g_strconcat(path, ".broken", NULL);
+
+    g_message("%s cannot be used and is set aside as %s: %s", path, aside, why->message);
+    if (g_rename(path, aside) < 0)
+        g_message("cannot rename %s: %s", path, g_strerror(errno));
+}

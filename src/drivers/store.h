@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Writing files. Definitions are durable (write, fsync, rename, fsync of the directory) and
+ * therefore written by one writer thread, in the order they were given. Run-time records lie on
+ * tmpfs, are written with rename and without fsync, and are small: that is done on the spot, so
+ * that "persist, then emit" needs no round trip. */
+#pragma once
+
+#include <gio/gio.h>
+
+typedef struct VbStore VbStore;
+
+VbStore *vb_store_new(void);
+/* Waits for what was given to the writer thread; its callbacks no longer come. */
+void vb_store_free(VbStore *store);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VbStore, vb_store_free)
+
+/* Durably writes `contents` to `path` (0600), or removes `path` when contents is NULL. Not
+ * cancellable: a write that has begun is finished. */
+void vb_store_write_async(VbStore *store, const char *path, GBytes *contents,
+                          GAsyncReadyCallback callback, gpointer user_data);
+gboolean vb_store_write_finish(VbStore *store, GAsyncResult *result, GError **error);
+
+/* Run-time record, at once. */
+gboolean vb_store_write_record(const char *path, const char *contents, gsize length,
+                               GError **error);
+
+/* Reads a file of at most `limit` bytes; a larger one is VB_ERROR_LIMITS_EXCEEDED. */
+char *vb_store_read(const char *path, gsize limit, gsize *ret_length, GError **error);
+
+/* Renames a file that cannot be read to <path>.broken and says so in the log. */
+void vb_store_set_aside(const char *path, const GError *why);

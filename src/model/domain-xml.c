@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Reads and writes a whole `<domain>`: what concerns the domain itself, and the order of the rest.
+ * A parse is: read strictly, fill in the defaults, validate. */
+#include <string.h>
+
+#include "device-xml.h"
+#include "disk-xml.h"
+#include "domain-defaults.h"
+#include "domain-validate.h"
+#include "guest-xml.h"
+
+#define MAX_DEVICES 1024
+#define MAX_VCPUS 4096
+/* Far above any guest, and far from overflows in sums. */
+#define MAX_MEMORY (G_GUINT64_CONSTANT(1) << 60)
+
+/* Elements of libvirt's domain format that virtbus does not do, wherever they stand. */
+static const char *const unsupported[] = {
+    "audio",       "auth",      "backenddomain",  "bandwidth",    "blkiotune", "blockio",
+    "bootloader",  "cache",     "channels",       "cputune",      "crypto",    "encryption",
+    "filesystem",  "filterref", "firmware",       "genid",        "geometry",  "gl",
+    "hostdev",     "hub",       "idmap",          "ioapic",       "iommu",     "iothreadids",
+    "iothreads",   "keywrap",   "launchSecurity", "lease",        "log",       "maxMemory",
+    "maxphysaddr", "memory",    "memoryBacking",  "memtune",      "mirror",    "nvram",
+    "numa",        "numatune",  "on_lockfailure", "panic",        "perf",      "portForward",
+    "product",     "redirdev",  "redirfilter",    "reservations", "resource",  "seclabel",
+    "shmem",       "smartcard", "smbios",         "sound",        "sysinfo",   "tpm",
+    "vcpus",       "vendor",    "virtualport",    "vlan",         "vsock",     "wwn",
+    NULL,
+};
+
+/* --- identity and resources --- */
+
+/* A memory size in bytes, rounded up to whole KiB, as libvirt counts. */
+static guint64 parse_memory(VbXmlReader *reader, VbXmlElement *element)
+{
+    static const char prefixes[] = "kmgtpe";
+    g_autofree char *unit = vb_xml_attr(reader, element, "unit");
+    g_autofree char *lower = g_ascii_strdown(unit ? unit : "KiB", -1);
+    guint64 bytes = vb_xml_uint64_text(reader, element, G_MAXUINT64);
+    guint64 factor = 1;
+
+    if (!g_str_equal(lower, "b") && !g_str_equal(lower, "byte") && !g_str_equal(lower, "bytes")) {
+        const char *prefix = lower[0] ? strchr(prefixes, lower[0]) : NULL;
+        gboolean binary = prefix && (lower[1] == '\0' || g_str_equal(lower + 1, "ib"));
+
+        if (!prefix || (!binary && !g_str_equal(lower + 1, "b"))) {
+            vb_xml_fail_value(reader, element, "unit", unit);
+            return 0;
+        }
+        for (const char *p = prefixes; p <= prefix; p++)
+            factor *= binary ? 1024 : 1000;
+    }
+    if (!g_uint64_checked_mul(&bytes, bytes, factor) || bytes > MAX_MEMORY) {
+        vb_xml_fail(reader, element, VB_ERROR_INVALID_XML, "the size is too large");
+        return 0;
+    }
+    return (bytes + 1023) / 1024 * 1024;
+}
+
+static void parse_uuid(VbXmlReader *reader, VbXmlElement *domain, VbDomainDef *def)
+{
+    VbXmlElement *element = vb_xml_child(reader, domain, "uuid");
+    if (!element)
+        return;
+
+    g_autofree char *text = vb_xml_text(reader, element);
+    g_autofree char *uuid = text ? g_ascii_strdown(text, -1) : NULL;
+    if (uuid && strlen(uuid) == 32) {
+        char *dashed = g_strdup_printf("%.8s-%.4s-%.4s-%.4s-%.12s", uuid, uuid + 8, uuid + 12,
+                                       uuid + 16, uuid + 20);
+        g_free(uuid);
+        uuid = dashed;
+    }
+    if (!uuid || !g_uuid_string_is_valid(uuid))
+        vb_xml_fail(reader, element, VB_ERROR_INVALID_XML, "'%s' is not a UUID", text ? text : "");
+    else
+        def->uuid = g_steal_pointer(&uuid);
+}
+
+static void parse_metadata(VbXmlReader *reader, VbXmlElement *domain, VbDomainDef *def)
+{
+    VbXmlElement *element = vb_xml_child(reader, domain, "metadata");
+
+    if (element)
+        def->metadata_xml = vb_xml_take(reader, element);
+}
+
+static void parse_vcpu(VbXmlReader *reader, VbXmlElement *domain, VbDomainDef *def)
+{
+    VbXmlElement *element = vb_xml_child(reader, domain, "vcpu");
+    if (!element)
+        return;
+
+    g_autofree char *placement = vb_xml_attr(reader, element, "placement");
+    if (placement && !g_str_equal(placement, "static"))
+        vb_xml_fail_value(reader, element, "placement", placement);
+    def->vcpus_max = (guint)vb_xml_uint64_text(reader, element, MAX_VCPUS);
+    if (def->vcpus_max == 0)
+        vb_xml_fail(reader, element, VB_ERROR_INVALID_XML, "a domain has at least one vCPU");
+    vb_xml_uint_attr(reader, element, "current", 1, MAX_VCPUS, &def->vcpus);
+}
+
+static void parse_identity(VbXmlReader *reader, VbXmlElement *domain, VbXmlFlags flags,
+                           VbDomainDef *def)
+{
+    VbXmlElement *element;
+    guint id = 0;
+
+    if (!VB_XML_ENUM_ATTR(reader, domain, "type", vb_domain_type, &def->type))
+        vb_xml_fail(reader, domain, VB_ERROR_INVALID_XML, "attribute 'type' is missing");
+    vb_xml_uint_attr(reader, domain, "id", 0, G_MAXUINT, &id);
+    if (flags & VB_XML_LIVE)
+        def->id = id;
+    if ((element = vb_xml_required_child(reader, domain, "name")))
+        def->name = vb_xml_text(reader, element);
+    parse_uuid(reader, domain, def);
+    def->title = vb_xml_child_text(reader, domain, "title");
+    if ((element = vb_xml_child(reader, domain, "description")))
+        def->description = vb_xml_prose(reader, element);
+    parse_metadata(reader, domain, def);
+}
+
+static void parse_resources(VbXmlReader *reader, VbXmlElement *domain, VbDomainDef *def)
+{
+    VbXmlElement *element;
+
+    if ((element = vb_xml_required_child(reader, domain, "memory")))
+        def->memory = parse_memory(reader, element);
+    if ((element = vb_xml_child(reader, domain, "currentMemory")))
+        def->current_memory = parse_memory(reader, element);
+    parse_vcpu(reader, domain, def);
+}
+
+static void format_memory(VbXmlWriter *writer, const char *name, guint64 bytes)
+{
+    g_autofree char *kib = g_strdup_printf("%" G_GUINT64_FORMAT, bytes / 1024);
+
+    vb_xml_write_start(writer, name);
+    vb_xml_write_attr(writer, "unit", "KiB");
+    vb_xml_write_text(writer, kib);
+    vb_xml_write_end(writer);
+}
+
+static void format_vcpu(VbXmlWriter *writer, const VbDomainDef *def)
+{
+    g_autofree char *max = g_strdup_printf("%u", def->vcpus_max);
+
+    vb_xml_write_start(writer, "vcpu");
+    if (def->vcpus != def->vcpus_max)
+        vb_xml_write_attr_printf(writer, "current", "%u", def->vcpus);
+    vb_xml_write_text(writer, max);
+    vb_xml_write_end(writer);
+}
+
+/* --- devices --- */
+
+/* Each kind of device that a domain may have several of: element, its array, its two functions. */
+#define DEVICE_ARRAYS(X)                                                                           \
+    X("disk", disks, vb_disk_def)                                                                  \
+    X("controller", controllers, vb_controller_def)                                                \
+    X("interface", interfaces, vb_interface_def)                                                   \
+    X("serial", serials, vb_char_def)                                                              \
+    X("parallel", parallels, vb_char_def)                                                          \
+    X("console", consoles, vb_char_def)                                                            \
+    X("channel", channels, vb_char_def)                                                            \
+    X("input", inputs, vb_input_def)                                                               \
+    X("graphics", graphics, vb_graphics_def)                                                       \
+    X("video", videos, vb_video_def)                                                               \
+    X("rng", rngs, vb_rng_def)
+
+static void parse_device(VbXmlReader *reader, VbXmlElement *element, VbXmlFlags flags,
+                         VbDomainDef *def)
+{
+    const char *name = vb_xml_name(element);
+
+#define PARSE_DEVICE(word, field, prefix)                                                          \
+    if (g_str_equal(name, word)) {                                                                 \
+        vb_xml_accept(element);                                                                    \
+        g_ptr_array_add(def->field, prefix##_parse(reader, element, flags));                       \
+        return;                                                                                    \
+    }
+    DEVICE_ARRAYS(PARSE_DEVICE)
+    if (g_str_equal(name, "emulator") && !def->emulator) {
+        vb_xml_accept(element);
+        def->emulator = vb_xml_path_text(reader, element);
+    } else if (g_str_equal(name, "memballoon") && !def->memballoon) {
+        vb_xml_accept(element);
+        def->memballoon = vb_memballoon_def_parse(reader, element, flags);
+    } else if (g_str_equal(name, "watchdog") && !def->watchdog) {
+        vb_xml_accept(element);
+        def->watchdog = vb_watchdog_def_parse(reader, element, flags);
+    }
+}
+
+static void parse_devices(VbXmlReader *reader, VbXmlElement *domain, VbXmlFlags flags,
+                          VbDomainDef *def)
+{
+    VbXmlElement *devices = vb_xml_child(reader, domain, "devices");
+    VbXmlElement *element = NULL;
+    guint count = 0;
+
+    if (!devices)
+        return;
+    while ((element = vb_xml_next_any(devices, element))) {
+        if (++count > MAX_DEVICES)
+            vb_xml_fail(reader, element, VB_ERROR_LIMITS_EXCEEDED,
+                        "a domain has at most %d devices", MAX_DEVICES);
+        if (vb_xml_reader_failed(reader))
+            return;
+        parse_device(reader, element, flags, def);
+    }
+}
+
+static void format_devices(VbXmlWriter *writer, const VbDomainDef *def, VbFormatFlags flags)
+{
+    vb_xml_write_start(writer, "devices");
+    vb_xml_write_element(writer, "emulator", def->emulator);
+#define FORMAT_DEVICES(word, field, prefix)                                                        \
+    for (guint i = 0; i < def->field->len; i++)                                                    \
+        prefix##_format(writer, def->field->pdata[i], flags);
+    DEVICE_ARRAYS(FORMAT_DEVICES)
+    if (def->memballoon)
+        vb_memballoon_def_format(writer, def->memballoon, flags);
+    if (def->watchdog)
+        vb_watchdog_def_format(writer, def->watchdog, flags);
+    vb_xml_write_end(writer);
+}
+
+/* --- the domain --- */
+
+VbDomainDef *vb_domain_def_parse(const char *xml, gssize len, VbXmlFlags flags, GError **error)
+{
+    g_autoptr(VbXmlReader) reader = vb_xml_reader_new(xml, len, "domain", error);
+    if (!reader)
+        return NULL;
+
+    VbXmlElement *domain = vb_xml_reader_root(reader);
+    g_autoptr(VbDomainDef) def = vb_domain_def_new();
+    def->on_reboot = VB_ON_EVENT_RESTART;
+    parse_identity(reader, domain, flags, def);
+    parse_resources(reader, domain, def);
+    vb_os_parse(reader, domain, &def->os);
+    vb_features_parse(reader, domain, &def->features);
+    vb_cpu_parse(reader, domain, &def->cpu);
+    vb_clock_parse(reader, domain, &def->clock);
+    VB_XML_ENUM_CHILD(reader, domain, "on_poweroff", vb_on_event, &def->on_poweroff);
+    VB_XML_ENUM_CHILD(reader, domain, "on_reboot", vb_on_event, &def->on_reboot);
+    VB_XML_ENUM_CHILD(reader, domain, "on_crash", vb_on_event, &def->on_crash);
+    vb_pm_parse(reader, domain, def);
+    parse_devices(reader, domain, flags, def);
+    if (!vb_xml_reader_finish(reader, unsupported, error))
+        return NULL;
+    vb_domain_def_fill_defaults(def);
+    if (!vb_domain_def_check(def, reader, error))
+        return NULL;
+    return g_steal_pointer(&def);
+}
+
+char *vb_domain_def_format(const VbDomainDef *def, VbFormatFlags flags)
+{
+    VbXmlWriter *writer = vb_xml_writer_new();
+
+    vb_xml_write_start(writer, "domain");
+    vb_xml_write_attr(writer, "type", vb_domain_type_to_string(def->type));
+    if (def->id && (flags & VB_FORMAT_LIVE))
+        vb_xml_write_attr_printf(writer, "id", "%u", def->id);
+    vb_xml_write_element(writer, "name", def->name);
+    vb_xml_write_element(writer, "uuid", def->uuid);
+    vb_xml_write_element(writer, "title", def->title);
+    vb_xml_write_element(writer, "description", def->description);
+    vb_xml_write_raw(writer, def->metadata_xml);
+    format_memory(writer, "memory", def->memory);
+    format_memory(writer, "currentMemory", def->current_memory);
+    format_vcpu(writer, def);
+    vb_os_format(writer, &def->os);
+    vb_features_format(writer, &def->features);
+    vb_cpu_format(writer, &def->cpu);
+    vb_clock_format(writer, &def->clock);
+    vb_xml_write_element(writer, "on_poweroff", vb_on_event_to_string(def->on_poweroff));
+    vb_xml_write_element(writer, "on_reboot", vb_on_event_to_string(def->on_reboot));
+    vb_xml_write_element(writer, "on_crash", vb_on_event_to_string(def->on_crash));
+    vb_pm_format(writer, def);
+    format_devices(writer, def, flags);
+    vb_xml_write_end(writer);
+    return vb_xml_writer_free_to_string(writer);
+}

@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Vtable, handlers and getters of org.virtbus1.Domain. The getters read what the domain holds in
+ * memory; the handlers hand the call to the core and answer when it has. */
+#include "domain-object.h"
+
+#include "call.h"
+#include "host.h"
+#include "message.h"
+#include "object-path.h"
+
+#define OPERATE VB_ACTION("org.virtbus1.domain.operate")
+#define MANAGE VB_ACTION("org.virtbus1.domain.manage")
+#define READ_SECRETS "org.virtbus1.domain.read-secrets"
+
+/* ---- waiting for the core ---------------------------------------------------------------------
+ */
+
+typedef gboolean (*Finish)(VbDomain *domain, GAsyncResult *result, GError **error);
+
+/* A call that waits for its domain; the domain may leave the bus meanwhile. */
+typedef struct {
+    VbCall *call;
+    VbDomain *domain;
+    Finish finish;
+} Wait;
+
+static Wait *wait_new(VbCall *call, VbDomain *domain, Finish finish)
+{
+    Wait *wait = g_new(Wait, 1);
+
+    *wait = (Wait){vb_call_ref(call), vb_domain_ref(domain), finish};
+    return wait;
+}
+
+static void on_done(GObject *source, GAsyncResult *result, gpointer data)
+{
+    g_autofree Wait *wait = data;
+    g_autoptr(VbCall) call = wait->call;
+    g_autoptr(VbDomain) domain = wait->domain;
+    g_autoptr(GError) error = NULL;
+    gboolean done = wait->finish(domain, result, &error);
+
+    if (vb_call_replied(call)) /* the daemon's end was faster */
+        return;
+    if (done)
+        vb_call_reply(call, "");
+    else
+        vb_call_fail(call, g_steal_pointer(&error));
+}
+
+/* ---- operations -------------------------------------------------------------------------------
+ */
+
+static void operate(VbCall *call, VbDomain *domain, VbDomainOp op, VbDomainOpFlags flags)
+{
+    vb_domain_operate_async(domain, op, flags, on_done,
+                            wait_new(call, domain, vb_domain_operate_finish));
+}
+
+static void handle_start(VbCall *call, gpointer data)
+{
+    GError *error = NULL;
+    g_autoptr(VbOptions) options = vb_call_read_options(call, &error);
+    gboolean paused = FALSE;
+
+    if (options != NULL)
+        vb_options_take_bool(options, "paused", &paused);
+    if (options == NULL || !vb_options_finish(options, &error))
+        vb_call_fail(call, error);
+    else
+        operate(call, data, VB_DOMAIN_OP_START,
+                paused ? VB_DOMAIN_OP_FLAG_PAUSED : VB_DOMAIN_OP_FLAG_NONE);
+}
+
+/* An operation without options. */
+static void handle_operation(VbCall *call, VbDomain *domain, VbDomainOp op)
+{
+    GError *error = NULL;
+
+    if (!vb_call_read_no_options(call, &error))
+        vb_call_fail(call, error);
+    else
+        operate(call, domain, op, VB_DOMAIN_OP_FLAG_NONE);
+}
+
+static void handle_shutdown(VbCall *call, gpointer data)
+{
+    handle_operation(call, data, VB_DOMAIN_OP_SHUTDOWN);
+}
+
+static void handle_reboot(VbCall *call, gpointer data)
+{
+    handle_operation(call, data, VB_DOMAIN_OP_REBOOT);
+}
+
+static void handle_reset(VbCall *call, gpointer data)
+{
+    handle_operation(call, data, VB_DOMAIN_OP_RESET);
+}
+
+static void handle_destroy(VbCall *call, gpointer data)
+{
+    handle_operation(call, data, VB_DOMAIN_OP_DESTROY);
+}
+
+static void handle_suspend(VbCall *call, gpointer data)
+{
+    handle_operation(call, data, VB_DOMAIN_OP_SUSPEND);
+}
+
+static void handle_resume(VbCall *call, gpointer data)
+{
+    handle_operation(call, data, VB_DOMAIN_OP_RESUME);
+}
+
+/* ---- the definition ---------------------------------------------------------------------------
+ */
+
+static void handle_undefine(VbCall *call, gpointer data)
+{
+    GError *error = NULL;
+
+    if (!vb_call_read_no_options(call, &error))
+        vb_call_fail(call, error);
+    else
+        vb_domain_undefine_async(data, on_done, wait_new(call, data, vb_domain_undefine_finish));
+}
+
+static void handle_set_autostart(VbCall *call, gpointer data)
+{
+    GError *error = NULL;
+    gboolean autostart;
+
+    if (!vb_call_read(call, &error, "b", &autostart) || !vb_call_read_no_options(call, &error))
+        vb_call_fail(call, error);
+    else
+        vb_domain_set_autostart_async(data, autostart, on_done,
+                                      wait_new(call, data, vb_domain_set_autostart_finish));
+}
+
+static void handle_redefine(VbCall *call, gpointer data)
+{
+    GError *error = NULL;
+    const char *xml;
+
+    if (!vb_call_read(call, &error, "s", &xml) || !vb_call_read_no_options(call, &error))
+        vb_call_fail(call, error);
+    else
+        vb_domain_redefine_async(data, xml, on_done,
+                                 wait_new(call, data, vb_domain_redefine_finish));
+}
+
+static void reply_xml(VbCall *call, const VbDomain *domain, gboolean inactive, gboolean secure)
+{
+    const VbDomainDef *def = inactive ? vb_domain_stored_def(domain) : NULL;
+    VbFormatFlags flags = secure ? VB_FORMAT_SECURE : VB_FORMAT_NONE;
+    g_autofree char *xml = NULL;
+
+    if (def == NULL)
+        def = vb_domain_def(domain);
+    if (!inactive && vb_domain_is_active(domain))
+        flags |= VB_FORMAT_LIVE;
+    xml = vb_domain_def_format(def, flags);
+    vb_call_reply(call, "s", xml);
+}
+
+/* GetXml with secure, whose sender is asked about once more. */
+typedef struct {
+    VbCall *call;
+    gboolean inactive;
+} SecureXml;
+
+static void on_secrets_allowed(GObject *source, GAsyncResult *result, gpointer data)
+{
+    g_autofree SecureXml *wait = data;
+    g_autoptr(VbCall) call = wait->call;
+    g_autoptr(GError) error = NULL;
+    gboolean allowed = vb_authority_check_finish(result, NULL, &error);
+    const VbDomain *domain = vb_call_data(call);
+
+    if (vb_call_replied(call)) /* the daemon's end was faster */
+        return;
+    if (!allowed)
+        vb_call_fail(call, g_steal_pointer(&error));
+    else if (domain == NULL)
+        vb_call_failf(call, VB_ERROR_UNKNOWN_OBJECT, "object %s is gone", vb_call_path(call));
+    else
+        reply_xml(call, domain, wait->inactive, TRUE);
+}
+
+static void handle_get_xml(VbCall *call, gpointer data)
+{
+    GError *error = NULL;
+    g_autoptr(VbOptions) options = vb_call_read_options(call, &error);
+    gboolean inactive = FALSE, secure = FALSE;
+
+    if (options != NULL) {
+        vb_options_take_bool(options, "inactive", &inactive);
+        vb_options_take_bool(options, "secure", &secure);
+    }
+    if (options == NULL || !vb_options_finish(options, &error)) {
+        vb_call_fail(call, error);
+    } else if (secure) {
+        SecureXml *wait = g_new(SecureXml, 1);
+
+        *wait = (SecureXml){vb_call_ref(call), inactive};
+        vb_authority_check_async(vb_registry_authority(vb_call_registry(call)),
+                                 vb_call_sender(call), READ_SECRETS, NULL, on_secrets_allowed,
+                                 wait);
+    } else {
+        reply_xml(call, data, inactive, FALSE);
+    }
+}
+
+static const VbMethod methods[] = {
+    VB_METHOD("Start", "a{sv}", "options", "", "", OPERATE, handle_start),
+    VB_METHOD("Shutdown", "a{sv}", "options", "", "", OPERATE, handle_shutdown),
+    VB_METHOD("Reboot", "a{sv}", "options", "", "", OPERATE, handle_reboot),
+    VB_METHOD("Reset", "a{sv}", "options", "", "", OPERATE, handle_reset),
+    VB_METHOD("Destroy", "a{sv}", "options", "", "", OPERATE, handle_destroy),
+    VB_METHOD("Suspend", "a{sv}", "options", "", "", OPERATE, handle_suspend),
+    VB_METHOD("Resume", "a{sv}", "options", "", "", OPERATE, handle_resume),
+    VB_METHOD("Undefine", "a{sv}", "options", "", "", MANAGE, handle_undefine),
+    VB_METHOD("SetAutostart", "ba{sv}", "autostart options", "", "", MANAGE, handle_set_autostart),
+    VB_METHOD("GetXml", "a{sv}", "options", "s", "xml", VB_ACTION("org.virtbus1.domain.read-xml"),
+              handle_get_xml),
+    VB_METHOD("Redefine", "sa{sv}", "xml options", "", "", MANAGE, handle_redefine),
+    {}};
+
+/* ---- properties -------------------------------------------------------------------------------
+ */
+
+static void append_bool(sd_bus_message *reply, gboolean value)
+{
+    sd_bus_message_append(reply, "b", value);
+}
+
+static void get_name(sd_bus_message *reply, gpointer data)
+{
+    vb_message_append_string(reply, vb_domain_info(data)->name);
+}
+
+static void get_uuid(sd_bus_message *reply, gpointer data)
+{
+    vb_message_append_string(reply, vb_domain_info(data)->uuid);
+}
+
+static void get_driver(sd_bus_message *reply, gpointer data)
+{
+    vb_message_append_string(reply, vb_domain_info(data)->driver->name);
+}
+
+static void get_state(sd_bus_message *reply, gpointer data)
+{
+    vb_message_append_string(reply, vb_domain_state_to_string(vb_domain_info(data)->state));
+}
+
+static void get_state_reason(sd_bus_message *reply, gpointer data)
+{
+    vb_message_append_string(reply, vb_domain_info(data)->reason);
+}
+
+static void get_persistent(sd_bus_message *reply, gpointer data)
+{
+    append_bool(reply, vb_domain_info(data)->persistent);
+}
+
+static void get_autostart(sd_bus_message *reply, gpointer data)
+{
+    append_bool(reply, vb_domain_info(data)->autostart);
+}
+
+static void get_config_pending(sd_bus_message *reply, gpointer data)
+{
+    append_bool(reply, vb_domain_info(data)->config_pending);
+}
+
+static void get_responsive(sd_bus_message *reply, gpointer data)
+{
+    append_bool(reply, vb_domain_info(data)->responsive);
+}
+
+static void get_id(sd_bus_message *reply, gpointer data)
+{
+    sd_bus_message_append(reply, "u", vb_domain_info(data)->id);
+}
+
+static void get_title(sd_bus_message *reply, gpointer data)
+{
+    vb_message_append_string(reply, vb_domain_def(data)->title);
+}
+
+static void get_description(sd_bus_message *reply, gpointer data)
+{
+    vb_message_append_string(reply, vb_domain_def(data)->description);
+}
+
+static void get_memory_max(sd_bus_message *reply, gpointer data)
+{
+    sd_bus_message_append(reply, "t", vb_domain_def(data)->memory);
+}
+
+static void get_memory_current(sd_bus_message *reply, gpointer data)
+{
+    sd_bus_message_append(reply, "t", vb_domain_def(data)->current_memory);
+}
+
+static void get_vcpus(sd_bus_message *reply, gpointer data)
+{
+    sd_bus_message_append(reply, "u", vb_domain_def(data)->vcpus);
+}
+
+static void get_vcpus_max(sd_bus_message *reply, gpointer data)
+{
+    sd_bus_message_append(reply, "u", vb_domain_def(data)->vcpus_max);
+}
+
+static void get_os_type(sd_bus_message *reply, gpointer data)
+{
+    vb_message_append_string(reply, "hvm"); /* the only <os><type> that the model has */
+}
+
+static void get_architecture(sd_bus_message *reply, gpointer data)
+{
+    vb_message_append_string(reply, vb_domain_def(data)->os.arch);
+}
+
+static void get_machine(sd_bus_message *reply, gpointer data)
+{
+    vb_message_append_string(reply, vb_domain_def(data)->os.machine);
+}
+
+static void get_block_jobs(sd_bus_message *reply, gpointer data)
+{
+    const GPtrArray *disks = vb_domain_def(data)->disks;
+
+    sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "{so}");
+    for (guint i = 0; i < disks->len; i++) {
+        const VbDiskDef *disk = disks->pdata[i];
+        const VbJob *job = vb_domain_live_job(data, disk->target);
+
+        if (job != NULL) {
+            g_autofree char *path = vb_job_path(job);
+
+            sd_bus_message_append(reply, "{so}", disk->target, path);
+        }
+    }
+    sd_bus_message_close_container(reply);
+}
+
+static void append_disk(sd_bus_message *reply, const VbDiskDef *disk)
+{
+    g_autofree char *source = disk->source ? vb_disk_source_to_string(disk->source) : NULL;
+
+    sd_bus_message_open_container(reply, SD_BUS_TYPE_STRUCT, "ssssa{sv}");
+    vb_message_append_string(reply, disk->target);
+    vb_message_append_string(reply, vb_disk_device_to_string(disk->device));
+    vb_message_append_string(reply, vb_disk_bus_to_string(disk->bus));
+    vb_message_append_string(reply, source);
+    sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "{sv}");
+    if (disk->source != NULL) {
+        vb_message_append_entry_string(reply, "type",
+                                       vb_disk_source_type_to_string(disk->source->type));
+        vb_message_append_entry_string(reply, "format",
+                                       vb_disk_format_to_string(disk->source->format));
+    }
+    if (disk->readonly)
+        vb_message_append_entry(reply, "readonly", "b", TRUE);
+    if (disk->serial != NULL)
+        vb_message_append_entry_string(reply, "serial", disk->serial);
+    sd_bus_message_close_container(reply);
+    sd_bus_message_close_container(reply);
+}
+
+static void get_disks(sd_bus_message *reply, gpointer data)
+{
+    const GPtrArray *disks = vb_domain_def(data)->disks;
+
+    sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "(ssssa{sv})");
+    for (guint i = 0; i < disks->len; i++)
+        append_disk(reply, disks->pdata[i]);
+    sd_bus_message_close_container(reply);
+}
+
+static void append_interface(sd_bus_message *reply, const VbInterfaceDef *interface)
+{
+    sd_bus_message_open_container(reply, SD_BUS_TYPE_STRUCT, "ssssa{sv}");
+    vb_message_append_string(reply, interface->mac);
+    vb_message_append_string(reply, vb_interface_type_to_string(interface->type));
+    vb_message_append_string(reply, NULL); /* user-mode networking has no source */
+    vb_message_append_string(reply, vb_interface_model_to_string(interface->model));
+    sd_bus_message_append(reply, "a{sv}", 0);
+    sd_bus_message_close_container(reply);
+}
+
+static void get_interfaces(sd_bus_message *reply, gpointer data)
+{
+    const GPtrArray *interfaces = vb_domain_def(data)->interfaces;
+
+    sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "(ssssa{sv})");
+    for (guint i = 0; i < interfaces->len; i++)
+        append_interface(reply, interfaces->pdata[i]);
+    sd_bus_message_close_container(reply);
+}
+
+static void append_port(sd_bus_message *reply, const char *key, int port)
+{
+    if (port > 0)
+        vb_message_append_entry(reply, key, "u", (guint32)port);
+}
+
+static void append_graphics(sd_bus_message *reply, const VbGraphicsDef *graphics)
+{
+    sd_bus_message_open_container(reply, SD_BUS_TYPE_STRUCT, "ssa{sv}");
+    vb_message_append_string(reply, vb_graphics_type_to_string(graphics->type));
+    vb_message_append_string(reply, graphics->listen == VB_GRAPHICS_LISTEN_SOCKET
+                                        ? graphics->socket
+                                        : graphics->address);
+    sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "{sv}");
+    append_port(reply, "port", graphics->port);
+    append_port(reply, "tls-port", graphics->tls_port);
+    sd_bus_message_close_container(reply);
+    sd_bus_message_close_container(reply);
+}
+
+static void get_graphics(sd_bus_message *reply, gpointer data)
+{
+    const GPtrArray *graphics = vb_domain_def(data)->graphics;
+
+    sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "(ssa{sv})");
+    for (guint i = 0; i < graphics->len; i++)
+        append_graphics(reply, graphics->pdata[i]);
+    sd_bus_message_close_container(reply);
+}
+
+static const VbProperty properties[] = {
+    VB_PROPERTY("Name", "s", VB_EMITS_CHANGE, get_name),
+    VB_PROPERTY("Uuid", "s", VB_CONST, get_uuid),
+    VB_PROPERTY("Driver", "s", VB_CONST, get_driver),
+    VB_PROPERTY("State", "s", VB_EMITS_CHANGE, get_state),
+    VB_PROPERTY("StateReason", "s", VB_EMITS_CHANGE, get_state_reason),
+    VB_PROPERTY("Persistent", "b", VB_EMITS_CHANGE, get_persistent),
+    VB_PROPERTY("Autostart", "b", VB_EMITS_CHANGE, get_autostart),
+    VB_PROPERTY("ConfigPending", "b", VB_EMITS_CHANGE, get_config_pending),
+    VB_PROPERTY("Title", "s", VB_EMITS_CHANGE, get_title),
+    VB_PROPERTY("Description", "s", VB_EMITS_CHANGE, get_description),
+    VB_PROPERTY("Id", "u", VB_EMITS_CHANGE, get_id),
+    VB_PROPERTY("MemoryMax", "t", VB_EMITS_CHANGE, get_memory_max),
+    VB_PROPERTY("MemoryCurrent", "t", VB_EMITS_CHANGE, get_memory_current),
+    VB_PROPERTY("Vcpus", "u", VB_EMITS_CHANGE, get_vcpus),
+    VB_PROPERTY("VcpusMax", "u", VB_EMITS_CHANGE, get_vcpus_max),
+    VB_PROPERTY("OsType", "s", VB_CONST, get_os_type),
+    VB_PROPERTY("Architecture", "s", VB_EMITS_CHANGE, get_architecture),
+    VB_PROPERTY("Machine", "s", VB_EMITS_CHANGE, get_machine),
+    VB_PROPERTY("BlockJobs", "a{so}", VB_EMITS_CHANGE, get_block_jobs),
+    VB_PROPERTY("Responsive", "b", VB_EMITS_CHANGE, get_responsive),
+    VB_PROPERTY("Disks", "a(ssssa{sv})", VB_EMITS_CHANGE, get_disks),
+    VB_PROPERTY("Interfaces", "a(ssssa{sv})", VB_EMITS_CHANGE, get_interfaces),
+    VB_PROPERTY("Graphics", "a(ssa{sv})", VB_EMITS_CHANGE, get_graphics),
+    {}};
+
+static const VbSignal signals[] = {VB_SIGNAL("Lifecycle", "ssa{sv}", "event reason details"), {}};
+
+const VbInterface vb_domain_interface = {"org.virtbus1.Domain", methods, properties, signals};
+
+/* ---- changes ----------------------------------------------------------------------------------
+ */
+
+/* Which property a bit stands for. State comes last: marking it sends all that was marked. */
+static const struct {
+    VbDomainProps bit;
+    const char *property;
+    VbDirtyFlags flags;
+} changes[] = {
+    {VB_DOMAIN_PROP_NAME, "Name", VB_DIRTY_MERGE},
+    {VB_DOMAIN_PROP_PERSISTENT, "Persistent", VB_DIRTY_MERGE},
+    {VB_DOMAIN_PROP_AUTOSTART, "Autostart", VB_DIRTY_MERGE},
+    {VB_DOMAIN_PROP_CONFIG_PENDING, "ConfigPending", VB_DIRTY_MERGE},
+    {VB_DOMAIN_PROP_ID, "Id", VB_DIRTY_MERGE},
+    {VB_DOMAIN_PROP_BLOCK_JOBS, "BlockJobs", VB_DIRTY_MERGE},
+    {VB_DOMAIN_PROP_RESPONSIVE, "Responsive", VB_DIRTY_MERGE},
+    {VB_DOMAIN_PROP_DEFINITION, "Title", VB_DIRTY_MERGE},
+    {VB_DOMAIN_PROP_DEFINITION, "Description", VB_DIRTY_MERGE},
+    {VB_DOMAIN_PROP_DEFINITION, "MemoryMax", VB_DIRTY_MERGE},
+    {VB_DOMAIN_PROP_DEFINITION, "MemoryCurrent", VB_DIRTY_MERGE},
+    {VB_DOMAIN_PROP_DEFINITION, "Vcpus", VB_DIRTY_MERGE},
+    {VB_DOMAIN_PROP_DEFINITION, "VcpusMax", VB_DIRTY_MERGE},
+    {VB_DOMAIN_PROP_DEFINITION, "Architecture", VB_DIRTY_MERGE},
+    {VB_DOMAIN_PROP_DEFINITION, "Machine", VB_DIRTY_MERGE},
+    {VB_DOMAIN_PROP_DEFINITION, "Disks", VB_DIRTY_MERGE},
+    {VB_DOMAIN_PROP_DEFINITION, "Interfaces", VB_DIRTY_MERGE},
+    {VB_DOMAIN_PROP_DEFINITION, "Graphics", VB_DIRTY_MERGE},
+    {VB_DOMAIN_PROP_STATE, "StateReason", VB_DIRTY_MERGE},
+    {VB_DOMAIN_PROP_STATE, "State", VB_DIRTY_NO_MERGE},
+};
+
+void vb_domain_object_changed(VbRegistry *registry, VbObject *object, VbDomainProps props)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(changes); i++)
+        if (props & changes[i].bit)
+            vb_registry_mark_dirty(registry, object, &vb_domain_interface, changes[i].property,
+                                   changes[i].flags);
+}
+
+void vb_domain_object_lifecycle(VbRegistry *registry, VbObject *object, const char *event,
+                                const char *reason)
+{
+    vb_registry_emit(registry, object, &vb_domain_interface, "Lifecycle", "ssa{sv}", event, reason,
+                     0);
+}

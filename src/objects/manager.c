@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The one object that everybody finds first: vtable, handlers and getters of org.virtbus1.Manager.
+ */
+#include "manager.h"
+
+#include <string.h>
+
+#include "call.h"
+#include "config.h"
+#include "host.h"
+#include "message.h"
+#include "object-path.h"
+
+#define MANAGE VB_ACTION("org.virtbus1.domain.manage")
+
+/* ---- defining ---------------------------------------------------------------------------------
+ */
+
+typedef VbDomain *(*Finish)(VbHost *host, GAsyncResult *result, GError **error);
+
+/* A call that waits for a domain to be defined or created. */
+typedef struct {
+    VbCall *call;
+    VbHost *host;
+    Finish finish;
+} Wait;
+
+static Wait *wait_new(VbCall *call, VbHost *host, Finish finish)
+{
+    Wait *wait = g_new(Wait, 1);
+
+    *wait = (Wait){vb_call_ref(call), host, finish};
+    return wait;
+}
+
+static void reply_domain(VbCall *call, const VbDomain *domain)
+{
+    g_autofree char *path = vb_domain_path(domain);
+
+    vb_call_reply(call, "o", path);
+}
+
+static void on_domain(GObject *source, GAsyncResult *result, gpointer data)
+{
+    g_autofree Wait *wait = data;
+    g_autoptr(VbCall) call = wait->call;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(VbDomain) domain = wait->finish(wait->host, result, &error);
+
+    if (vb_call_replied(call)) /* the daemon's end was faster */
+        return;
+    if (domain == NULL)
+        vb_call_fail(call, g_steal_pointer(&error));
+    else
+        reply_domain(call, domain);
+}
+
+static void handle_define_domain(VbCall *call, gpointer data)
+{
+    VbHost *host = data;
+    const char *xml;
+    GError *error = NULL;
+
+    if (!vb_call_read(call, &error, "s", &xml) || !vb_call_read_no_options(call, &error))
+        vb_call_fail(call, error);
+    else
+        vb_host_define_async(host, xml, vb_call_uid(call), on_domain,
+                             wait_new(call, host, vb_host_define_finish));
+}
+
+static void handle_create_domain(VbCall *call, gpointer data)
+{
+    VbHost *host = data;
+    g_autoptr(VbOptions) options = NULL;
+    const char *xml;
+    gboolean paused = FALSE;
+    GError *error = NULL;
+
+    if (!vb_call_read(call, &error, "s", &xml) ||
+        (options = vb_call_read_options(call, &error)) == NULL) {
+        vb_call_fail(call, error);
+        return;
+    }
+    vb_options_take_bool(options, "paused", &paused);
+    if (!vb_options_finish(options, &error))
+        vb_call_fail(call, error);
+    else
+        vb_host_create_async(host, xml, paused ? VB_DOMAIN_OP_FLAG_PAUSED : VB_DOMAIN_OP_FLAG_NONE,
+                             vb_call_uid(call), on_domain,
+                             wait_new(call, host, vb_host_create_finish));
+}
+
+/* ---- finding ----------------------------------------------------------------------------------
+ */
+
+static void handle_get_domain_by_name(VbCall *call, gpointer data)
+{
+    const char *name;
+    GError *error = NULL;
+    VbDomain *domain;
+
+    if (!vb_call_read(call, &error, "s", &name) || !vb_call_read_no_options(call, &error))
+        vb_call_fail(call, error);
+    else if ((domain = vb_host_domain_by_name(data, name)) == NULL)
+        vb_call_failf(call, VB_ERROR_NO_DOMAIN, "no domain has the name '%s'", name);
+    else
+        reply_domain(call, domain);
+}
+
+static void handle_get_domain_by_uuid(VbCall *call, gpointer data)
+{
+    g_autofree char *lower = NULL;
+    const char *uuid;
+    GError *error = NULL;
+    VbDomain *domain;
+
+    if (!vb_call_read(call, &error, "s", &uuid) || !vb_call_read_no_options(call, &error)) {
+        vb_call_fail(call, error);
+        return;
+    }
+    lower = g_ascii_strdown(uuid, -1);
+    if (!g_uuid_string_is_valid(lower))
+        vb_call_failf(call, VB_ERROR_INVALID_ARGS, "'%s' is not a UUID", uuid);
+    else if ((domain = vb_host_domain_by_uuid(data, lower)) == NULL)
+        vb_call_failf(call, VB_ERROR_NO_DOMAIN, "no domain has the UUID %s", lower);
+    else
+        reply_domain(call, domain);
+}
+
+/* An option that narrows a list: absent, or the value that is asked for. */
+typedef struct {
+    gboolean given, value;
+} Filter;
+
+static Filter take_filter(VbOptions *options, const char *key)
+{
+    Filter filter = {FALSE, FALSE};
+
+    filter.given = vb_options_take_bool(options, key, &filter.value);
+    return filter;
+}
+
+static gboolean filter_allows(Filter filter, gboolean value)
+{
+    return !filter.given || !filter.value == !value;
+}
+
+static void handle_list_domains(VbCall *call, gpointer data)
+{
+    GError *error = NULL;
+    g_autoptr(VbOptions) options = vb_call_read_options(call, &error);
+    g_autoptr(GPtrArray) domains = NULL;
+    Filter active, persistent;
+    sd_bus_message *reply;
+
+    if (options == NULL) {
+        vb_call_fail(call, error);
+        return;
+    }
+    active = take_filter(options, "active");
+    persistent = take_filter(options, "persistent");
+    if (!vb_options_finish(options, &error)) {
+        vb_call_fail(call, error);
+        return;
+    }
+    domains = vb_host_domains(data);
+    reply = vb_call_new_reply(call);
+    sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "o");
+    for (guint i = 0; i < domains->len; i++) {
+        const VbDomain *domain = domains->pdata[i];
+
+        if (filter_allows(active, vb_domain_is_active(domain)) &&
+            filter_allows(persistent, vb_domain_info(domain)->persistent)) {
+            g_autofree char *path = vb_domain_path(domain);
+
+            sd_bus_message_append_basic(reply, SD_BUS_TYPE_OBJECT_PATH, path);
+        }
+    }
+    sd_bus_message_close_container(reply);
+    vb_call_reply_message(call, reply);
+}
+
+/* ---- pages of objects -------------------------------------------------------------------------
+ */
+
+/* Each kind of object lies below a path of its own; in the order of their paths. */
+static const struct {
+    const char *kind; /* NULL: only among all */
+    const char *parent;
+} object_kinds[] = {
+    {"domain", VB_DOMAIN_PATH_PREFIX},
+    {"job", VB_JOB_PATH_PREFIX},
+    {NULL, VB_REGISTRY_PREFIX},
+};
+
+/* NULL: there is no such kind. The paths are borrowed from the objects. */
+static GPtrArray *list_kind(VbRegistry *registry, const char *kind)
+{
+    GPtrArray *paths = g_ptr_array_new();
+    gboolean all = *kind == '\0', known = all;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(object_kinds); i++)
+        if (all || g_strcmp0(kind, object_kinds[i].kind) == 0) {
+            g_ptr_array_extend_and_steal(paths, vb_registry_list(registry, object_kinds[i].parent));
+            known = TRUE;
+        }
+    if (!known)
+        g_clear_pointer(&paths, g_ptr_array_unref);
+    return paths;
+}
+
+/* How many of paths, from `first` on, make a page: one at least, and no more than fit into one
+ * message. */
+static guint page_length(VbRegistry *registry, const GPtrArray *paths, guint first, guint limit)
+{
+    gsize size = 0;
+    guint n = 0;
+
+    while (first + n < paths->len && (limit == 0 || n < limit)) {
+        size += vb_registry_object_size(registry,
+                                        vb_registry_lookup(registry, paths->pdata[first + n]));
+        if (n > 0 && size > VB_REGISTRY_REPLY_MAX)
+            break;
+        n++;
+    }
+    return n;
+}
+
+static void handle_get_objects(VbCall *call, gpointer data)
+{
+    VbRegistry *registry = vb_call_registry(call);
+    g_autoptr(GPtrArray) paths = NULL;
+    const char *kind, *cursor;
+    guint32 limit;
+    guint first = 0, end;
+    GError *error = NULL;
+    sd_bus_message *reply;
+
+    if (!vb_call_read(call, &error, "ssu", &kind, &cursor, &limit) ||
+        !vb_call_read_no_options(call, &error)) {
+        vb_call_fail(call, error);
+        return;
+    }
+    if (*cursor != '\0' && !g_str_has_prefix(cursor, VB_REGISTRY_PREFIX "/")) {
+        vb_call_failf(call, VB_ERROR_INVALID_ARGS, "'%s' is no cursor of GetObjects", cursor);
+        return;
+    }
+    paths = list_kind(registry, kind);
+    if (paths == NULL) {
+        vb_call_failf(call, VB_ERROR_INVALID_ARGS, "there is no kind of objects '%s'", kind);
+        return;
+    }
+    /* The cursor is the path of the object that was given last: it may be gone by now. */
+    while (first < paths->len && strcmp(paths->pdata[first], cursor) <= 0)
+        first++;
+    end = first + page_length(registry, paths, first, limit);
+
+    reply = vb_call_new_reply(call);
+    sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "{oa{sa{sv}}}");
+    for (guint i = first; i < end; i++)
+        if (!vb_registry_append_object(registry, reply,
+                                       vb_registry_lookup(registry, paths->pdata[i]), &error)) {
+            sd_bus_message_unref(reply);
+            vb_call_fail(call, error);
+            return;
+        }
+    sd_bus_message_close_container(reply);
+    vb_message_append_string(reply, end < paths->len ? paths->pdata[end - 1] : "");
+    vb_call_reply_message(call, reply);
+}
+
+/* ---- properties -------------------------------------------------------------------------------
+ */
+
+static void get_version(sd_bus_message *reply, gpointer data)
+{
+    vb_message_append_string(reply, VB_VERSION);
+}
+
+static void get_drivers(sd_bus_message *reply, gpointer data)
+{
+    g_autofree const char **drivers = vb_host_drivers(data);
+
+    vb_message_append_strv(reply, drivers);
+}
+
+static void get_hostname(sd_bus_message *reply, gpointer data)
+{
+    vb_message_append_string(reply, g_get_host_name()); /* which GLib asks for once */
+}
+
+static const VbMethod methods[] = {
+    VB_METHOD("DefineDomain", "sa{sv}", "xml options", "o", "domain", MANAGE, handle_define_domain),
+    VB_METHOD("CreateDomain", "sa{sv}", "xml options", "o", "domain", MANAGE, handle_create_domain),
+    VB_METHOD("GetDomainByName", "sa{sv}", "name options", "o", "domain", VB_PUBLIC,
+              handle_get_domain_by_name),
+    VB_METHOD("GetDomainByUuid", "sa{sv}", "uuid options", "o", "domain", VB_PUBLIC,
+              handle_get_domain_by_uuid),
+    VB_METHOD("ListDomains", "a{sv}", "options", "ao", "domains", VB_PUBLIC, handle_list_domains),
+    VB_METHOD("GetObjects", "ssua{sv}", "kind cursor limit options", "a{oa{sa{sv}}}s",
+              "objects next_cursor", VB_PUBLIC, handle_get_objects),
+    {}};
+
+static const VbProperty properties[] = {VB_PROPERTY("Version", "s", VB_CONST, get_version),
+                                        VB_PROPERTY("Drivers", "as", VB_CONST, get_drivers),
+                                        VB_PROPERTY("Hostname", "s", VB_CONST, get_hostname),
+                                        {}};
+
+const VbInterface vb_manager_interface = {"org.virtbus1.Manager", methods, properties, NULL};

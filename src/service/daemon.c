@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Wires all layers. The order of a start is fixed (docs/architecture.md): lock the runtime
+ * directory → load and reconnect → export → take the name → tell what was recovered. */
+#include "daemon.h"
+
+#include <systemd/sd-daemon.h>
+
+#include "authority.h"
+#include "bus.h"
+#include "config.h"
+#include "error.h"
+#include "exporter.h"
+#include "fd.h"
+#include "host.h"
+#include "launcher.h"
+#include "log.h"
+#include "qemu-driver.h"
+#include "registry.h"
+#include "run-lock.h"
+#include "test-driver.h"
+
+#define BUS_NAME "org.virtbus1"
+
+struct VbDaemon {
+    const VbDaemonOptions *options;
+    VbDaemonEnded ended; /* NULL once it was called */
+    gpointer data;
+    gboolean loading, stop_requested;
+
+    VbPaths *paths;
+    int lock;
+    VbStore *store;
+    VbExporter *exporter;
+    VbHost *host;
+    VbBus *bus;
+    VbAuthority *authority;
+    VbRegistry *registry;
+};
+
+static void end(VbDaemon *daemon, const GError *error)
+{
+    VbDaemonEnded ended = g_steal_pointer(&daemon->ended);
+
+    if (ended != NULL)
+        ended(error, daemon->data);
+}
+
+static void on_bus_closed(VbBus *bus, gpointer data)
+{
+    g_autoptr(GError) error =
+        g_error_new(VB_ERROR, VB_ERROR_FAILED, "the connection to the bus was lost");
+
+    end(data, error);
+}
+
+/* A daemon that runs from the directory it was built in uses the helper that was built with it. */
+static char *find_kvm_probe(void)
+{
+    g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
+    g_autofree char *dir = g_path_get_dirname(self != NULL ? self : "/");
+    g_autofree char *built = g_build_filename(dir, "drivers", "qemu", "virtbus-kvm-probe", NULL);
+
+    if (g_file_test(built, G_FILE_TEST_IS_EXECUTABLE))
+        return g_steal_pointer(&built);
+    return g_strdup(VB_LIBEXECDIR "/virtbus-kvm-probe");
+}
+
+static void add_drivers(VbHost *host)
+{
+    g_autofree char *kvm_probe = find_kvm_probe();
+
+    vb_host_add_driver(host, &vb_qemu_driver,
+                       vb_qemu_driver_new(host, &vb_launcher_detached, NULL, kvm_probe),
+                       vb_qemu_driver_free);
+    vb_host_add_driver(host, &vb_test_driver, vb_test_driver_new(host), vb_test_driver_free);
+}
+
+static void on_named(GObject *source, GAsyncResult *result, gpointer data)
+{
+    VbDaemon *daemon = data;
+    g_autoptr(GError) error = NULL;
+
+    if (!vb_bus_own_name_finish(daemon->bus, result, &error)) {
+        end(daemon, error);
+        return;
+    }
+    vb_host_announce(daemon->host);
+    vb_log_info(NULL, NULL, "virtbusd %s serves %s", VB_VERSION, BUS_NAME);
+    sd_notify(FALSE, "READY=1");
+}
+
+static gboolean connect_and_export(VbDaemon *daemon, GError **error)
+{
+    gboolean session = daemon->options->session;
+
+    daemon->bus =
+        vb_bus_open(session ? VB_BUS_SESSION : VB_BUS_SYSTEM, daemon->options->address, error);
+    if (daemon->bus == NULL)
+        return FALSE;
+    vb_bus_set_closed_func(daemon->bus, on_bus_closed, daemon);
+    daemon->authority = vb_authority_new(daemon->bus, session);
+    daemon->registry = vb_registry_new(daemon->bus, daemon->authority, error);
+    return daemon->registry != NULL &&
+           vb_exporter_start(daemon->exporter, daemon->registry, daemon->host, error);
+}
+
+static void on_loaded(GObject *source, GAsyncResult *result, gpointer data)
+{
+    VbDaemon *daemon = data;
+    g_autoptr(GError) error = NULL;
+
+    daemon->loading = FALSE;
+    if (!vb_host_load_finish(daemon->host, result, &error) || daemon->stop_requested ||
+        !connect_and_export(daemon, &error))
+        end(daemon, error);
+    else
+        vb_bus_own_name_async(daemon->bus, BUS_NAME, NULL, on_named, daemon);
+}
+
+VbDaemon *vb_daemon_start(const VbDaemonOptions *options, VbDaemonEnded ended, gpointer data,
+                          GError **error)
+{
+    VbDaemon *daemon = g_new0(VbDaemon, 1);
+
+    daemon->options = options;
+    daemon->ended = ended;
+    daemon->data = data;
+    daemon->paths = vb_paths_new(options->root, options->session);
+    daemon->lock = vb_run_lock_take(daemon->paths->run_dir, error);
+    if (daemon->lock < 0 || !vb_paths_make(daemon->paths, error)) {
+        vb_daemon_free(daemon);
+        return NULL;
+    }
+    daemon->store = vb_store_new();
+    daemon->exporter = vb_exporter_new();
+    daemon->host = vb_host_new(daemon->paths, daemon->store, &vb_exporter_events, daemon->exporter);
+    add_drivers(daemon->host);
+    daemon->loading = TRUE;
+    vb_host_load_async(daemon->host, on_loaded, daemon);
+    return daemon;
+}
+
+void vb_daemon_stop(VbDaemon *daemon)
+{
+    daemon->stop_requested = TRUE;
+    if (!daemon->loading)
+        end(daemon, NULL);
+}
+
+/* From the bus inwards, so that nobody is left who could call what is gone. */
+void vb_daemon_free(VbDaemon *daemon)
+{
+    if (daemon == NULL)
+        return;
+    daemon->ended = NULL;
+    if (daemon->exporter != NULL)
+        vb_exporter_stop(daemon->exporter);
+    vb_registry_free(daemon->registry);
+    vb_authority_free(daemon->authority);
+    if (daemon->bus != NULL)
+        vb_bus_close(daemon->bus);
+    vb_bus_free(daemon->bus);
+    vb_host_free(daemon->host);
+    vb_exporter_free(daemon->exporter);
+    vb_store_free(daemon->store);
+    vb_paths_free(daemon->paths);
+    vb_clear_fd(&daemon->lock);
+    g_free(daemon);
+}

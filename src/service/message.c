@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Appending helpers, and the size of a message, which sd-bus does not tell: it is found by walking
+ * the values as the D-Bus specification lays them out. */
+#include "message.h"
+
+#include <string.h>
+
+void vb_message_append_string(sd_bus_message *message, const char *value)
+{
+    g_autofree char *valid = NULL;
+
+    if (value == NULL)
+        value = "";
+    if (!g_utf8_validate(value, -1, NULL))
+        value = valid = g_utf8_make_valid(value, -1);
+    sd_bus_message_append_basic(message, SD_BUS_TYPE_STRING, value);
+}
+
+void vb_message_append_strv(sd_bus_message *message, const char *const *values)
+{
+    sd_bus_message_open_container(message, SD_BUS_TYPE_ARRAY, "s");
+    for (; values != NULL && *values != NULL; values++)
+        vb_message_append_string(message, *values);
+    sd_bus_message_close_container(message);
+}
+
+void vb_message_append_entry(sd_bus_message *message, const char *key, const char *types, ...)
+{
+    va_list args;
+
+    sd_bus_message_open_container(message, SD_BUS_TYPE_DICT_ENTRY, "sv");
+    sd_bus_message_append_basic(message, SD_BUS_TYPE_STRING, key);
+    sd_bus_message_open_container(message, SD_BUS_TYPE_VARIANT, types);
+    va_start(args, types);
+    sd_bus_message_appendv(message, types, args);
+    va_end(args);
+    sd_bus_message_close_container(message);
+    sd_bus_message_close_container(message);
+}
+
+void vb_message_append_entry_string(sd_bus_message *message, const char *key, const char *value)
+{
+    sd_bus_message_open_container(message, SD_BUS_TYPE_DICT_ENTRY, "sv");
+    sd_bus_message_append_basic(message, SD_BUS_TYPE_STRING, key);
+    sd_bus_message_open_container(message, SD_BUS_TYPE_VARIANT, "s");
+    vb_message_append_string(message, value);
+    sd_bus_message_close_container(message);
+    sd_bus_message_close_container(message);
+}
+
+static gsize aligned(gsize offset, gsize alignment)
+{
+    return (offset + alignment - 1) & ~(alignment - 1);
+}
+
+static gsize alignment_of(char type)
+{
+    switch (type) {
+    case 'n':
+    case 'q':
+        return 2;
+    case 'b':
+    case 'i':
+    case 'u':
+    case 'h':
+    case 's':
+    case 'o':
+    case 'a':
+        return 4;
+    case 'x':
+    case 't':
+    case 'd':
+    case '(':
+    case '{':
+    case 'r':
+    case 'e':
+        return 8;
+    default: /* y, g, v */
+        return 1;
+    }
+}
+
+/* The offset behind all values up to the end of the container that the message stands in. */
+static gsize walk(sd_bus_message *message, gsize offset)
+{
+    const char *contents;
+    char type;
+
+    while (sd_bus_message_peek_type(message, &type, &contents) > 0) {
+        offset = aligned(offset, alignment_of(type));
+        if (strchr("avre", type) != NULL) {
+            if (sd_bus_message_enter_container(message, type, contents) < 0)
+                break;
+            if (type == SD_BUS_TYPE_ARRAY) /* the padding counts even when it is empty */
+                offset = aligned(offset + 4, alignment_of(contents[0]));
+            else if (type == SD_BUS_TYPE_VARIANT)
+                offset += strlen(contents) + 2;
+            offset = walk(message, offset);
+            sd_bus_message_exit_container(message);
+        } else {
+            union {
+                const char *string;
+                uint64_t number;
+            } value;
+
+            if (sd_bus_message_read_basic(message, type, &value) < 0)
+                break;
+            if (type == 's' || type == 'o')
+                offset += 4 + strlen(value.string) + 1;
+            else if (type == 'g')
+                offset += 1 + strlen(value.string) + 1;
+            else
+                offset += alignment_of(type);
+        }
+    }
+    return offset;
+}
+
+gsize vb_message_body_size(sd_bus_message *message)
+{
+    gsize size;
+
+    sd_bus_message_rewind(message, TRUE);
+    size = walk(message, 0);
+    sd_bus_message_rewind(message, TRUE);
+    return size;
+}
