@@ -281,6 +281,28 @@ static void test_bus_policy(void)
     }
 }
 
+/* Who may control jobs may still not dismiss those of others, unless it is root. */
+static void check_dismiss(VbBusFixture *fixture)
+{
+    VbBusClient *client = vb_bus_fixture_client(fixture); /* is root */
+    g_autofree char *domain = vb_bus_client_start_domain(client, "delta", NULL);
+    g_autoptr(GVariant) reply = vb_bus_client_call(client, domain, VB_IFACE_BLOCK, "Pull",
+                                                   g_variant_new_parsed("('vda', @a{sv} {})"));
+    const char *job;
+
+    g_variant_get(reply, "(&o)", &job);
+    {
+        const char *const cancel[] = {job, VB_IFACE_JOB, "Cancel", "a{sv}", "0", NULL};
+        const char *const dismiss[] = {job, VB_IFACE_JOB, "Dismiss", "a{sv}", "0", NULL};
+        g_auto(Outcome) canceled = busctl_as(fixture, G_STRINGIFY(NOBODY), cancel);
+        g_auto(Outcome) dismissed = busctl_as(fixture, G_STRINGIFY(NOBODY), dismiss);
+
+        g_assert_cmpint(canceled.status, ==, 0);
+        g_assert_nonnull(strstr(dismissed.err, "Access denied"));
+    }
+    vb_bus_client_do(client, job, VB_IFACE_JOB, "Dismiss");
+}
+
 /* The daemon runs as a user of its own: the owner may on a session instance, and is nobody on a
  * system instance. */
 static void check_as_owner(VbBusFixture *fixture, const char *program, const char *mode,
@@ -308,6 +330,8 @@ static void check_as_owner(VbBusFixture *fixture, const char *program, const cha
         g_assert_nonnull(strstr(stranger.err, "Access denied"));
         g_assert_cmpint(super.status, ==, 0);
     }
+    if (allowed)
+        check_dismiss(fixture);
     g_subprocess_send_signal(daemon, SIGTERM);
     g_assert_cmpint(vb_bus_fixture_wait_exit(fixture, daemon), ==, 0);
     VB_BUS_WAIT_UNTIL(!vb_bus_fixture_name_is_owned(fixture));

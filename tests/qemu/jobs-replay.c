@@ -83,28 +83,14 @@ static const Cancel cancels[] = {
     {"fake-die-after-reply", -1, "canceled domain-crashed", TRUE},
     {"stream-cancel-early-job-cancel-manualdismiss", -1, "canceled requested", FALSE},
     {"cancel-then-inflight-eio", -1, "canceled requested", FALSE},
-    {"commit-intermediate-cancel", -1, "canceled requested", FALSE},
 };
-
-static VbJobSpec *spec_of(const char *transcript)
-{
-    VbJobSpec *spec;
-
-    if (!g_str_has_prefix(transcript, "commit"))
-        return vb_job_spec_new(VB_JOB_PULL, "vda");
-    spec = vb_job_spec_new(VB_JOB_COMMIT, "vda");
-    return spec;
-}
 
 static void test_cancel(const Cancel *cancel, VbJobFlags flags)
 {
     g_autoptr(JobsFixture) fixture = replay_new(cancel->transcript, FALSE, NULL);
-    VbJobSpec *spec = spec_of(cancel->transcript);
+    g_autoptr(VbJob) job = jobs_start(fixture, vb_job_spec_new(VB_JOB_PULL, "vda"));
     g_autoptr(GAsyncResult) result = NULL;
 
-    if (spec->type == VB_JOB_COMMIT)
-        spec->top = jobs_path(fixture, "mid");
-    g_autoptr(VbJob) job = jobs_start(fixture, spec);
     vb_job_cancel_async(job, flags, answered, &result);
     VB_WAIT_FOR(result);
     int code = answer_code(job, result);
@@ -167,22 +153,6 @@ static void test_never(void)
     g_assert_cmpint(answer_code(job, waiting), ==, -1);
 }
 
-/* The daemon restarts while the cancel is under way. */
-static void test_restart(void)
-{
-    g_autoptr(JobsFixture) fixture = replay_new("fake-async", TRUE, NULL);
-    g_autoptr(VbJob) before = jobs_start(fixture, vb_job_spec_new(VB_JOB_PULL, "vda"));
-
-    jobs_cancel(fixture, before, VB_JOB_ASYNC);
-    g_assert_true(vb_job_is_live(before));
-    g_clear_pointer(&before, vb_job_unref);
-    jobs_stop_host(fixture);
-    jobs_start_host(fixture);
-    g_autoptr(VbJob) job = jobs_find(fixture);
-    /* The second connection is another one to the recording: the job is not in it any more. */
-    jobs_assert_outcome(fixture, job, "canceled vanished");
-}
-
 static void test_ends(gconstpointer data)
 {
     const Cancel *end = data;
@@ -241,7 +211,6 @@ int main(int argc, char **argv)
     }
     g_test_add_func("/qemu/jobs/replay/held", test_held);
     g_test_add_func("/qemu/jobs/replay/never", test_never);
-    g_test_add_func("/qemu/jobs/replay/restart", test_restart);
     g_test_add_data_func("/qemu/jobs/replay/soft-cancel", GINT_TO_POINTER(FALSE), test_soft_cancel);
     g_test_add_data_func("/qemu/jobs/replay/soft-pivots", GINT_TO_POINTER(TRUE), test_soft_cancel);
     return g_test_run();
