@@ -172,6 +172,16 @@ static void no_longer_pending(Reconnect *reconnect)
     check_loaded(task);
 }
 
+/* Only now does it take operations again: what they bring about is told by events. */
+static void resume(VbDomain *domain)
+{
+    if (!domain->live)
+        return;
+    if (domain->info.driver->resume_events)
+        domain->info.driver->resume_events(domain->driver_self, domain);
+    vb_domain_set_responsive(domain, TRUE);
+}
+
 static void jobs_known(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     Reconnect *reconnect = user_data;
@@ -184,8 +194,7 @@ static void jobs_known(GObject *source, GAsyncResult *result, gpointer user_data
     else
         vb_log_warning(domain->info.uuid, NULL, "the jobs of domain '%s' are not known: %s",
                        domain->info.name, error ? error->message : "it is gone");
-    if (domain->live && domain->info.driver->resume_events)
-        domain->info.driver->resume_events(domain->driver_self, domain);
+    resume(domain);
     no_longer_pending(reconnect);
     reconnect_free(reconnect);
 }
@@ -199,8 +208,7 @@ static void query_jobs(Reconnect *reconnect)
                                         g_task_new(NULL, NULL, jobs_known, reconnect));
         return;
     }
-    if (domain->info.driver->resume_events)
-        domain->info.driver->resume_events(domain->driver_self, domain);
+    resume(domain);
     no_longer_pending(reconnect);
     reconnect_free(reconnect);
 }
@@ -218,10 +226,8 @@ static Reconnect *reconnect_new(VbDomain *domain, GKeyFile *record, GTask *load)
 
 void vb_domain_reconnected(VbDomain *domain)
 {
-    if (!domain->live)
-        return;
-    vb_domain_set_responsive(domain, TRUE);
-    query_jobs(reconnect_new(domain, g_key_file_new(), NULL));
+    if (domain->live)
+        query_jobs(reconnect_new(domain, g_key_file_new(), NULL));
 }
 
 static void reconnected(GObject *source, GAsyncResult *result, gpointer user_data)

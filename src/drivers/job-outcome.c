@@ -330,11 +330,15 @@ static void cleaned(GObject *source, GAsyncResult *result, gpointer user_data)
     g_autoptr(VbDomain) domain = vb_domain_ref(job->info.domain);
     g_autoptr(GError) error = NULL;
 
-    if (!g_task_propagate_boolean(G_TASK(result), &error) && domain->live)
+    if (g_task_propagate_boolean(G_TASK(result), &error)) {
+        job->cleaned = TRUE;
+        if (domain->live)
+            vb_job_record_save(job);
+    } else if (domain->live) {
+        /* Not noted as done: the next virtbusd tries again. */
         vb_log_warning(domain->info.uuid, job->info.id, "clean-up after block job %u: %s",
                        job->info.number, error->message);
-    job->cleaned = TRUE;
-    vb_job_record_save(job);
+    }
     g_ptr_array_remove(domain->cleaning, job);
     vb_domain_run_start_queue(domain);
 }

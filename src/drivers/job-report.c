@@ -181,6 +181,8 @@ void vb_job_reconcile(VbJob *job, const VbJobStatus *status, GError *refused)
     }
     if (job->held) {
         vb_job_report_status(job, status->status, status->current, status->total);
+        if (status->io_status != VB_IO_STATUS_OK)
+            vb_job_report_io_error(job, status->io_status);
         send_again(job, status);
         return;
     }

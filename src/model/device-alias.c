@@ -4,6 +4,7 @@
 
 #include "device-list.h"
 #include "disk-target.h"
+#include "error.h"
 
 static char *disk_alias(const VbDiskDef *disk)
 {
@@ -56,7 +57,8 @@ static char *controller_alias(const VbDomainDef *def, const VbControllerDef *con
     return g_strdup_printf("%s%u", vb_controller_type_to_string(controller->type), index);
 }
 
-void vb_domain_def_assign_aliases(VbDomainDef *def)
+/* The names that say where a device is, which the machine relies on. */
+static void assign_fixed(VbDomainDef *def)
 {
     for (guint i = 0; i < def->controllers->len; i++) {
         VbControllerDef *controller = def->controllers->pdata[i];
@@ -70,29 +72,46 @@ void vb_domain_def_assign_aliases(VbDomainDef *def)
         if (!disk->info.alias)
             disk->info.alias = disk_alias(disk);
     }
+}
 
-    g_autoptr(GArray) list = vb_domain_def_list_devices(def);
-    g_autoptr(GHashTable) taken = g_hash_table_new(g_str_hash, g_str_equal);
+/* The names that count: "net0", "net1" … */
+static void assign_counted(const GArray *list, GHashTable *taken)
+{
     g_autoptr(GHashTable) next = g_hash_table_new(g_str_hash, g_str_equal);
+
     for (guint i = 0; i < list->len; i++) {
         const VbDeviceRef *ref = &g_array_index(list, VbDeviceRef, i);
 
         if (ref->info->alias)
-            g_hash_table_add(taken, ref->info->alias);
-    }
-    for (guint i = 0; i < list->len; i++) {
-        const VbDeviceRef *ref = &g_array_index(list, VbDeviceRef, i);
-        guint number = GPOINTER_TO_UINT(g_hash_table_lookup(next, ref->alias ? ref->alias : ""));
-
+            continue;
+        guint number = GPOINTER_TO_UINT(g_hash_table_lookup(next, ref->alias));
         while (!ref->info->alias) {
             g_autofree char *alias = g_strdup_printf("%s%u", ref->alias, number++);
 
             if (!g_hash_table_contains(taken, alias))
                 ref->info->alias = g_steal_pointer(&alias);
         }
-        if (ref->alias)
-            g_hash_table_insert(next, (gpointer)ref->alias, GUINT_TO_POINTER(number));
+        g_hash_table_insert(next, (gpointer)ref->alias, GUINT_TO_POINTER(number));
     }
+}
+
+gboolean vb_domain_def_assign_aliases(VbDomainDef *def, GError **error)
+{
+    g_autoptr(GHashTable) taken = g_hash_table_new(g_str_hash, g_str_equal);
+
+    assign_fixed(def);
+    g_autoptr(GArray) list = vb_domain_def_list_devices(def);
+    for (guint i = 0; i < list->len; i++) {
+        const VbDeviceRef *ref = &g_array_index(list, VbDeviceRef, i);
+
+        if (ref->info->alias && !g_hash_table_add(taken, ref->info->alias)) {
+            g_set_error(error, VB_ERROR, VB_ERROR_INVALID_XML,
+                        "%s cannot be called '%s': another device is", ref->name, ref->info->alias);
+            return FALSE;
+        }
+    }
+    assign_counted(list, taken);
+
     /* The console that is a serial port goes by its name. */
     if (def->consoles->len > 0 && def->serials->len > 0) {
         VbCharDef *console = def->consoles->pdata[0];
@@ -103,4 +122,5 @@ void vb_domain_def_assign_aliases(VbDomainDef *def)
             console->info.alias = g_strdup(serial->info.alias);
         }
     }
+    return TRUE;
 }

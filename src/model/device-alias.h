@@ -5,5 +5,6 @@
 
 #include "domain-def.h"
 
-/* Gives each device that has none an alias; addresses must have been assigned. */
-void vb_domain_def_assign_aliases(VbDomainDef *def);
+/* Gives each device that has none an alias; addresses must have been assigned. Errors:
+ * VB_ERROR_INVALID_XML: what must be its name is another's alias (which is not a user's "ua-…"). */
+gboolean vb_domain_def_assign_aliases(VbDomainDef *def, GError **error);

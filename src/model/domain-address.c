@@ -379,9 +379,7 @@ gboolean vb_domain_def_assign_addresses(VbDomainDef *def, GError **error)
     g_autoptr(GHashTable) taken = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     Assigner assigner = {def, taken};
 
-    if (!assign_drives(&assigner, error) || !add_builtin_controllers(def, error) ||
-        !assign_ports(&assigner, error) || !assign_pci(def, error))
-        return FALSE;
-    vb_domain_def_assign_aliases(def);
-    return TRUE;
+    return assign_drives(&assigner, error) && add_builtin_controllers(def, error) &&
+           assign_ports(&assigner, error) && assign_pci(def, error) &&
+           vb_domain_def_assign_aliases(def, error);
 }

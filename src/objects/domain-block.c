@@ -191,16 +191,24 @@ static void add_backup(GPtrArray *specs, const char *disk, const VbDiskSource *t
 }
 
 static GPtrArray *backup_specs(const VbDomain *domain, const VbBackupDef *backup,
-                               const VbJobSpec *common)
+                               const VbJobSpec *common, GError **error)
 {
     const GPtrArray *disks = vb_domain_def(domain)->disks;
-    GPtrArray *specs = specs_new();
+    g_autoptr(GPtrArray) specs = specs_new();
 
     for (guint i = 0; i < backup->disks->len; i++) {
         const VbBackupDiskDef *disk = backup->disks->pdata[i];
 
-        if (disk->backup)
-            add_backup(specs, disk->name, disk->target, common);
+        if (!disk->backup)
+            continue;
+        /* The core chooses a file's name by itself, but only for its own format. */
+        if (disk->target == NULL && disk->format != VB_DISK_FORMAT_QCOW2) {
+            g_set_error(error, VB_ERROR, VB_ERROR_INVALID_ARGS,
+                        "disk '%s': a backup in the format '%s' needs a <target>", disk->name,
+                        vb_disk_format_to_string(disk->format));
+            return NULL;
+        }
+        add_backup(specs, disk->name, disk->target, common);
     }
     for (guint i = 0; backup->disks->len == 0 && i < disks->len; i++) {
         const VbDiskDef *disk = disks->pdata[i];
@@ -208,14 +216,18 @@ static GPtrArray *backup_specs(const VbDomain *domain, const VbBackupDef *backup
         if (disk->source != NULL && !disk->readonly)
             add_backup(specs, disk->target, NULL, common);
     }
-    return specs;
+    if (specs->len > 0)
+        return g_steal_pointer(&specs);
+    g_set_error(error, VB_ERROR, VB_ERROR_INVALID_ARGS, "domain '%s' has no disk to back up",
+                vb_domain_info(domain)->name);
+    return NULL;
 }
 
 static void handle_backup(VbCall *call, gpointer data)
 {
     g_autoptr(VbOptions) options = NULL;
     g_autoptr(VbBackupDef) backup = NULL;
-    g_autoptr(GPtrArray) specs = NULL;
+    GPtrArray *specs;
     VbJobSpec common = {0};
     const char *xml;
     GError *error = NULL;
@@ -228,16 +240,11 @@ static void handle_backup(VbCall *call, gpointer data)
     vb_options_take_bool(options, "reuse-external", &common.reuse_external);
     take_size(options, "bandwidth", &common.bandwidth);
     if (!vb_options_finish(options, &error) ||
-        (backup = vb_backup_def_parse(xml, -1, &error)) == NULL) {
+        (backup = vb_backup_def_parse(xml, -1, &error)) == NULL ||
+        (specs = backup_specs(data, backup, &common, &error)) == NULL)
         vb_call_fail(call, error);
-        return;
-    }
-    specs = backup_specs(data, backup, &common);
-    if (specs->len == 0)
-        vb_call_failf(call, VB_ERROR_INVALID_ARGS, "domain '%s' has no disk to back up",
-                      vb_domain_info(data)->name);
     else
-        start(call, data, g_steal_pointer(&specs));
+        start(call, data, specs);
 }
 
 /* ---- ending -----------------------------------------------------------------------------------

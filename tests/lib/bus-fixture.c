@@ -93,17 +93,29 @@ static void die_with_parent(gpointer data)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
-GSubprocess *vb_bus_fixture_spawn(VbBusFixture *fixture, const char *const *argv,
-                                  GSubprocessFlags flags)
+/* `environment`: "NAME=value" beside what we have ourselves; NULL: nothing. */
+static GSubprocess *spawn(const char *const *argv, GSubprocessFlags flags,
+                          const char *const *environment)
 {
     g_autoptr(GSubprocessLauncher) launcher = g_subprocess_launcher_new(flags);
     g_autoptr(GError) error = NULL;
     GSubprocess *process;
 
+    for (; environment != NULL && *environment != NULL; environment++) {
+        g_auto(GStrv) pair = g_strsplit(*environment, "=", 2);
+
+        g_subprocess_launcher_setenv(launcher, pair[0], pair[1], TRUE);
+    }
     g_subprocess_launcher_set_child_setup(launcher, die_with_parent, NULL, NULL);
     process = g_subprocess_launcher_spawnv(launcher, argv, &error);
     g_assert_no_error(error);
     return process;
+}
+
+GSubprocess *vb_bus_fixture_spawn(VbBusFixture *fixture, const char *const *argv,
+                                  GSubprocessFlags flags)
+{
+    return spawn(argv, flags, NULL);
 }
 
 static void note_exit(GObject *process, GAsyncResult *result, gpointer done)
@@ -143,7 +155,7 @@ static void on_daemon_exit(GObject *process, GAsyncResult *result, gpointer data
     fixture->daemon_pid = 0;
 }
 
-void vb_bus_fixture_start_daemon(VbBusFixture *fixture)
+static void launch_daemon(VbBusFixture *fixture, const char *const *environment)
 {
     g_autoptr(GPtrArray) argv = g_ptr_array_new();
     g_autofree char *address = g_strdup_printf("--address=%s", fixture->address);
@@ -159,12 +171,24 @@ void vb_bus_fixture_start_daemon(VbBusFixture *fixture)
         g_ptr_array_add(argv, "--debug");
     g_ptr_array_add(argv, NULL);
 
-    fixture->end_expected = FALSE;
     fixture->daemon =
-        vb_bus_fixture_spawn(fixture, (const char *const *)argv->pdata, G_SUBPROCESS_FLAGS_NONE);
+        spawn((const char *const *)argv->pdata, G_SUBPROCESS_FLAGS_NONE, environment);
     fixture->daemon_pid = atoi(g_subprocess_get_identifier(fixture->daemon));
     g_subprocess_wait_async(fixture->daemon, NULL, on_daemon_exit, fixture);
+}
+
+void vb_bus_fixture_start_daemon(VbBusFixture *fixture)
+{
+    fixture->end_expected = FALSE;
+    launch_daemon(fixture, NULL);
     VB_BUS_WAIT_UNTIL(fixture->owner != NULL);
+}
+
+void vb_bus_fixture_start_doomed_daemon(VbBusFixture *fixture, const char *const *environment)
+{
+    fixture->end_expected = TRUE;
+    launch_daemon(fixture, environment);
+    VB_BUS_WAIT_UNTIL(fixture->owner != NULL || fixture->daemon == NULL);
 }
 
 int vb_bus_fixture_await_daemon_exit(VbBusFixture *fixture)

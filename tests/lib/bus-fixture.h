@@ -88,6 +88,9 @@ const char *vb_bus_fixture_daemon_path(void);
 
 /* Returns when the name is owned. */
 void vb_bus_fixture_start_daemon(VbBusFixture *fixture);
+/* One with more environment ("NAME=value", NULL at the end), which may end at any moment. Returns
+ * when the name is owned, or it has ended already; await_daemon_exit() is owed. */
+void vb_bus_fixture_start_doomed_daemon(VbBusFixture *fixture, const char *const *environment);
 /* SIGTERM; it must exit with 0. */
 void vb_bus_fixture_stop_daemon(VbBusFixture *fixture);
 /* SIGKILL; returns when it is reaped and the bus has seen it go. */

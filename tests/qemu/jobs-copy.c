@@ -57,6 +57,31 @@ static void test_full(void)
     jobs_start_domain(fixture, "copy", NULL);
 }
 
+/* The root is asked of the device, whatever its bus is. */
+static void test_bus(gconstpointer data)
+{
+    g_autoptr(JobsFixture) fixture = jobs_fixture_new();
+
+    jobs_make_chain(fixture);
+    jobs_set_bus(fixture, data);
+    jobs_start_domain(fixture, "top", NULL);
+    g_autoptr(VbJob) canceled = jobs_start(
+        fixture,
+        jobs_spec_target(fixture, VB_JOB_COPY, "sda", "copy", VB_DISK_FORMAT_DEFAULT));
+    jobs_wait_ready(fixture, canceled);
+    jobs_cancel(fixture, canceled, VB_JOB_WAIT);
+    jobs_assert_end(fixture, canceled, "canceled requested");
+    g_autoptr(VbJob) job = jobs_start(
+        fixture,
+        jobs_spec_target(fixture, VB_JOB_COPY, "sda", "copy2", VB_DISK_FORMAT_DEFAULT));
+    jobs_wait_ready(fixture, job);
+    jobs_pivot(fixture, job);
+    jobs_assert_end(fixture, job, "completed done");
+    jobs_guest_write(fixture, "sda", "write -P 8 128k 64k");
+    jobs_destroy_domain(fixture);
+    jobs_assert_content(fixture, "copy2");
+}
+
 static void test_raw(void)
 {
     g_autoptr(JobsFixture) fixture = jobs_fixture_new();
@@ -257,6 +282,8 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/qemu/jobs/copy/full", test_full);
+    g_test_add_data_func("/qemu/jobs/copy/sata", "sata", test_bus);
+    g_test_add_data_func("/qemu/jobs/copy/scsi", "scsi", test_bus);
     g_test_add_func("/qemu/jobs/copy/raw", test_raw);
     g_test_add_func("/qemu/jobs/copy/shallow", test_shallow);
     g_test_add_func("/qemu/jobs/copy/reuse", test_reuse);

@@ -18,7 +18,8 @@
 #define UUID "c7a5fdbd-edaf-9455-926a-d65c16db1809"
 
 struct JobsFixture {
-    char *dir, *emulator;
+    char *dir, *emulator, *source;
+    const char *bus;
     VbPaths *paths;
     VbStore *store;
     VbHost *host;
@@ -136,6 +137,7 @@ JobsFixture *jobs_fixture_new(void)
     JobsFixture *fixture = g_new0(JobsFixture, 1);
     g_autoptr(GError) error = NULL;
 
+    fixture->bus = "virtio";
     fixture->dir = g_dir_make_tmp("vb-jobs-XXXXXX", &error);
     g_assert_no_error(error);
     g_autofree char *root = g_build_filename(fixture->dir, "root", NULL);
@@ -170,6 +172,7 @@ void jobs_fixture_free(JobsFixture *fixture)
     g_hash_table_unref(fixture->log);
     remove_tree(fixture->dir);
     g_free(fixture->emulator);
+    g_free(fixture->source);
     g_free(fixture->dir);
     g_free(fixture);
 }
@@ -296,6 +299,17 @@ void jobs_set_emulator(JobsFixture *fixture, const char *body)
     g_assert_no_error(error);
 }
 
+void jobs_set_bus(JobsFixture *fixture, const char *bus)
+{
+    fixture->bus = bus;
+}
+
+void jobs_set_source(JobsFixture *fixture, const char *xml)
+{
+    g_free(fixture->source);
+    fixture->source = g_strdup(xml);
+}
+
 void jobs_start_domain(JobsFixture *fixture, const char *image, ...)
 {
     g_autoptr(GString) xml = g_string_new(NULL);
@@ -309,11 +323,16 @@ void jobs_start_domain(JobsFixture *fixture, const char *image, ...)
     if (fixture->emulator)
         g_string_append_printf(xml, "<emulator>%s</emulator>", fixture->emulator);
     va_start(images, image);
-    for (; image; image = va_arg(images, const char *), letter++)
-        g_string_append_printf(xml,
-                               "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/>"
-                               "<source file='%s/%s'/><target dev='vd%c' bus='virtio'/></disk>",
-                               fixture->dir, image, letter);
+    for (; image; image = va_arg(images, const char *), letter++) {
+        g_string_append(xml, "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/>");
+        if (fixture->source && letter == 'a')
+            g_string_append(xml, fixture->source);
+        else
+            g_string_append_printf(xml, "<source file='%s/%s'/>", fixture->dir, image);
+        g_string_append_printf(xml, "<target dev='%cd%c' bus='%s'/></disk>",
+                               g_str_equal(fixture->bus, "virtio") ? 'v' : 's', letter,
+                               fixture->bus);
+    }
     va_end(images);
     g_string_append(xml, "<controller type='usb' model='none'/><memballoon model='none'/>"
                          "</devices></domain>");
@@ -396,8 +415,8 @@ void jobs_guest_write(JobsFixture *fixture, const char *disk, const char *comman
 {
     const VbDiskDef *def = vb_domain_def_find_disk(vb_domain_def(jobs_domain(fixture)), disk, NULL);
 
-    jobs_hmp(fixture, "qemu-io -d /machine/peripheral/%s/virtio-backend \"%s\"", def->info.alias,
-             command);
+    jobs_hmp(fixture, "qemu-io -d /machine/peripheral/%s%s \"%s\"", def->info.alias,
+             def->bus == VB_DISK_BUS_VIRTIO ? "/virtio-backend" : "", command);
     jobs_run(fixture, "qemu-io -f raw -c '%s' expected", command);
 }
 

@@ -263,6 +263,58 @@ static void test_pivoted_meanwhile(void)
     assert_chain(fixture, "copy");
 }
 
+/* A job that somebody else started is shown as it is. */
+static void test_external(void)
+{
+    g_autoptr(JobsFixture) fixture = jobs_fixture_new();
+
+    jobs_make_chain(fixture);
+    jobs_start_domain(fixture, "top", NULL);
+    jobs_stop_host(fixture);
+    g_autoptr(JsonNode) reply = jobs_monitor(
+        fixture, "block-commit",
+        vb_qmp_args(VB_ARG_STRING("job-id", "stranger"), VB_ARG_STRING("device", "vb-vda-1"),
+                    VB_ARG_STRING("top-node", "vb-vda-2"), VB_ARG_INT("speed", SLOW),
+                    VB_ARG_BOOL("auto-dismiss", FALSE)));
+    jobs_start_host(fixture);
+    g_autoptr(VbJob) job = jobs_find(fixture);
+    const VbJobInfo *info = vb_job_info(job);
+    g_assert_true(vb_job_is_live(job));
+    g_assert_true(info->external);
+    g_assert_cmpstr(info->id, ==, "stranger");
+    g_assert_cmpstr(info->disk, ==, "vda");
+    g_assert_cmpint(info->type, ==, VB_JOB_COMMIT);
+    g_assert_cmpuint(info->bandwidth, ==, SLOW);
+    jobs_cancel(fixture, job, VB_JOB_WAIT);
+    jobs_assert_outcome(fixture, job, "canceled requested");
+}
+
+/* A target with a chain of its own keeps it over the restart. */
+static void test_reuse_chain(void)
+{
+    g_autoptr(JobsFixture) fixture = jobs_fixture_new();
+    VbJobSpec *spec;
+
+    jobs_make_chain(fixture);
+    jobs_run(fixture, "cp mid mid2");
+    jobs_run(fixture, "qemu-img create -q -f qcow2 -b mid2 -F qcow2 copy");
+    jobs_start_domain(fixture, "top", NULL);
+    spec = slow_copy(fixture);
+    spec->bandwidth = 0;
+    spec->shallow = spec->reuse_external = TRUE;
+    g_autofree char *id = start_and_leave(fixture, spec, TRUE);
+    jobs_start_host(fixture);
+    g_autoptr(VbJob) job = jobs_find(fixture);
+    jobs_pivot(fixture, job);
+    jobs_assert_end(fixture, job, "completed done");
+    assert_chain(fixture, "copy mid2 base");
+    /* Its nodes are the right ones, too. */
+    g_autoptr(VbJob) pull = jobs_start(fixture, vb_job_spec_new(VB_JOB_PULL, "vda"));
+    jobs_assert_end(fixture, pull, "completed done");
+    jobs_destroy_domain(fixture);
+    jobs_assert_content(fixture, "copy");
+}
+
 static void test_qemu_died(void)
 {
     g_autoptr(JobsFixture) fixture = jobs_fixture_new();
@@ -297,6 +349,8 @@ int main(int argc, char **argv)
     g_test_add_data_func("/qemu/jobs/restart/commit-pending", GINT_TO_POINTER(TRUE),
                          test_pivot_pending);
     g_test_add_func("/qemu/jobs/restart/pivoted", test_pivoted_meanwhile);
+    g_test_add_func("/qemu/jobs/restart/external", test_external);
+    g_test_add_func("/qemu/jobs/restart/reuse-chain", test_reuse_chain);
     g_test_add_func("/qemu/jobs/restart/qemu-died", test_qemu_died);
     return g_test_run();
 }

@@ -5,6 +5,7 @@
 
 #include <glib/gstdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "error.h"
 #include "test-driver.h"
@@ -191,36 +192,91 @@ void core_fixture_load(CoreFixture *fixture)
     core_reply_assert_ok(reply);
 }
 
-void core_fixture_stop(CoreFixture *fixture)
+void core_fixture_announce(CoreFixture *fixture)
 {
-    g_clear_pointer(&fixture->host, vb_host_free);
-    g_clear_pointer(&fixture->store, vb_store_free);
-    /* Whatever the old host left in the main loop must not harm the next one. */
-    while (g_main_context_iteration(NULL, FALSE))
-        ;
-}
-
-void core_fixture_restart(CoreFixture *fixture)
-{
-    core_fixture_stop(fixture);
-    core_fixture_load(fixture);
     vb_host_announce(fixture->host);
 }
 
-CoreFixture *core_fixture_new(void)
+static CoreFixture *new_below(char *root)
 {
     CoreFixture *fixture = g_new0(CoreFixture, 1);
     g_autoptr(GError) error = NULL;
 
-    fixture->root = g_dir_make_tmp("virtbus-core-XXXXXX", &error);
-    g_assert_no_error(error);
-    fixture->paths = vb_paths_new(fixture->root, FALSE);
+    fixture->root = root;
+    fixture->paths = vb_paths_new(root, FALSE);
     vb_paths_make(fixture->paths, &error);
     g_assert_no_error(error);
     fixture->log = g_ptr_array_new_with_free_func(g_free);
-    core_fixture_load(fixture);
-    vb_host_announce(fixture->host);
     return fixture;
+}
+
+CoreFixture *core_fixture_new_dead(void)
+{
+    g_autoptr(GError) error = NULL;
+    char *root = g_dir_make_tmp("virtbus-core-XXXXXX", &error);
+
+    g_assert_no_error(error);
+    return new_below(root);
+}
+
+CoreFixture *core_fixture_new(void)
+{
+    CoreFixture *fixture = core_fixture_new_dead();
+
+    core_fixture_load(fixture);
+    core_fixture_announce(fixture);
+    return fixture;
+}
+
+/* ---- two lives ---- */
+
+#define ROOT_VARIABLE "VB_TEST_CORE_ROOT"
+
+static char *log_path(CoreFixture *fixture)
+{
+    return g_build_filename(fixture->root, "log", NULL);
+}
+
+void core_fixture_run_first_life(CoreFixture *fixture, const char *path)
+{
+    g_autofree char *log = log_path(fixture);
+    g_autofree char *text = NULL;
+    g_auto(GStrv) lines = NULL;
+
+    g_setenv(ROOT_VARIABLE, fixture->root, TRUE);
+    g_test_trap_subprocess(path, CORE_DEADLINE_SECONDS * G_USEC_PER_SEC,
+                           G_TEST_SUBPROCESS_INHERIT_STDERR);
+    g_unsetenv(ROOT_VARIABLE);
+    g_test_trap_assert_passed();
+    g_assert_true(g_file_get_contents(log, &text, NULL, NULL));
+    lines = g_strsplit(text, "\n", -1);
+    for (char **line = lines; *line; line++)
+        if (**line)
+            g_ptr_array_add(fixture->log, g_strdup(*line));
+}
+
+CoreFixture *core_fixture_new_first_life(void)
+{
+    const char *root = g_getenv(ROOT_VARIABLE);
+    CoreFixture *fixture;
+
+    g_assert_nonnull(root);
+    fixture = new_below(g_strdup(root));
+    core_fixture_load(fixture);
+    core_fixture_announce(fixture);
+    return fixture;
+}
+
+void core_fixture_exit(CoreFixture *fixture)
+{
+    g_autofree char *log = log_path(fixture);
+    g_autofree char *text = NULL;
+
+    g_ptr_array_add(fixture->log, NULL);
+    text = g_strjoinv("\n", (char **)fixture->log->pdata);
+    g_assert_true(g_file_set_contents(log, text, -1, NULL));
+    /* As a kill: nothing is finished, nothing is freed. */
+    _exit(0);
 }
 
 static void remove_tree(const char *path)
@@ -242,7 +298,8 @@ void core_fixture_free(CoreFixture *fixture)
     if (fixture == NULL)
         return;
     fixture->concluded = NULL;
-    core_fixture_stop(fixture);
+    g_clear_pointer(&fixture->host, vb_host_free);
+    g_clear_pointer(&fixture->store, vb_store_free);
     remove_tree(fixture->root);
     vb_paths_free(fixture->paths);
     g_ptr_array_unref(fixture->log);

@@ -19,12 +19,22 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(CoreFixture, core_fixture_free)
 
 VbHost *core_fixture_host(CoreFixture *fixture);
 const VbPaths *core_fixture_paths(CoreFixture *fixture);
-/* Ends the host as a daemon's end does. */
-void core_fixture_stop(CoreFixture *fixture);
-/* A new host on the same directory: loads, but does not announce. */
+/* ---- two lives ----
+ *
+ * A daemon that is killed can only be had as a process: the first life is run by this program again, in
+ * a test of its own (g_test_trap_subprocess()), below the directory of the second one. */
+
+/* A directory, and no host yet. */
+CoreFixture *core_fixture_new_dead(void);
+/* Runs the test `path`, which ends with core_fixture_exit(); the log begins with its log. */
+void core_fixture_run_first_life(CoreFixture *fixture, const char *path);
+/* In that test. */
+CoreFixture *core_fixture_new_first_life(void);
+void core_fixture_exit(CoreFixture *fixture) G_GNUC_NORETURN;
+/* A new host: loads, but does not announce. */
 void core_fixture_load(CoreFixture *fixture);
-/* Stop, load, announce. The log goes on. */
-void core_fixture_restart(CoreFixture *fixture);
+void core_fixture_announce(CoreFixture *fixture);
+
 /* One turn of the main loop. */
 gboolean core_fixture_iterate(gint64 deadline);
 /* Lets that much time pass with the main loop running. */

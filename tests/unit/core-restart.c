@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A daemon that ends and begins again at each point of a block job's life: over both lives one terminal
- * signal, the right outcome, and nothing before the new one has announced. And records that are not
- * what they should be. */
+ * A daemon that is killed and begins again, at each point of a block job's life: over both lives one
+ * terminal signal, the right outcome, and nothing before the new one has announced. And records that
+ * are not what they should be. Each test is two lives: see core-fixture.h. */
 #include "core-fixture.h"
 
 #include <glib/gstdio.h>
@@ -11,12 +11,47 @@
 #include "error.h"
 
 #define JOB(attributes, children) "<test:block-job " attributes ">" children "</test:block-job>"
+#define SILENT "cancel-mode='silent'"
+
+typedef struct {
+    const char *path;
+    void (*first)(CoreFixture *fixture, gconstpointer data);
+    void (*second)(CoreFixture *fixture, gconstpointer data);
+    gconstpointer data;
+} Lives;
+
+static void test_first_life(gconstpointer data)
+{
+    const Lives *lives = data;
+    CoreFixture *fixture = core_fixture_new_first_life();
+
+    lives->first(fixture, lives->data);
+    core_fixture_exit(fixture);
+}
+
+static void test_lives(gconstpointer data)
+{
+    const Lives *lives = data;
+    g_autoptr(CoreFixture) fixture = core_fixture_new_dead();
+    g_autofree char *path = g_strconcat("/restart/", lives->path, "/subprocess", NULL);
+
+    core_fixture_run_first_life(fixture, path);
+    lives->second(fixture, lives->data);
+}
 
 static guint count_ends(CoreFixture *fixture)
 {
     return core_fixture_count(fixture, "job * COMPLETED *") +
            core_fixture_count(fixture, "job * FAILED *") +
            core_fixture_count(fixture, "job * CANCELED *");
+}
+
+static void assert_one_end(CoreFixture *fixture, const char *expected)
+{
+    if (core_fixture_count(fixture, expected) != 1 || count_ends(fixture) != 1) {
+        core_fixture_dump(fixture);
+        g_error("not once: %s", expected);
+    }
 }
 
 static VbDomain *domain_of(CoreFixture *fixture, const char *name)
@@ -27,208 +62,242 @@ static VbDomain *domain_of(CoreFixture *fixture, const char *name)
     return domain;
 }
 
-/* ---- every phase ---- */
+static const VbDiskDef *disk_of(const VbDomainDef *def)
+{
+    return def->disks->pdata[0];
+}
+
+/* Loads, waits, and announces; nobody is told anything before. */
+static void begin_again(CoreFixture *fixture, guint away, guint hold)
+{
+    guint before = count_ends(fixture);
+
+    core_fixture_run_for(away);
+    core_fixture_load(fixture);
+    core_fixture_run_for(hold);
+    g_assert_cmpuint(count_ends(fixture), ==, before);
+    core_fixture_announce(fixture);
+}
+
+/* ---- every phase of a job ---- */
 
 typedef enum {
-    BEFORE_NOTHING, /* the job was just started */
-    BEFORE_READY,
-    BEFORE_CANCEL, /* asked for, whatever came of it */
-    BEFORE_READY_CANCEL,
-    BEFORE_READY_PIVOT,
-    BEFORE_FINALIZING,
-} Before;
+    DO_NOTHING, /* the job was just started */
+    DO_CANCEL,  /* asked for, whatever comes of it */
+    DO_READY_CANCEL,
+    DO_READY_PIVOT,
+    DO_READY_FINALIZE, /* until the switch can no longer be stopped */
+} Do;
 
 typedef struct {
     const char *path;
     const char *faults;
     VbJobType type;
-    Before before;
+    Do what;
     guint away; /* ms that nobody is there */
     guint hold; /* ms between the load and the announcement */
     const char *expected;
 } Phase;
 
-static void do_before(CoreFixture *fixture, VbJob *job, Before before)
-{
-    CoreReply *reply;
+/* Longer than it takes to begin again; and longer than that. */
+#define LATER "1000"
+#define STILL_LATER 1300
+/* Over by the time that somebody is there again. */
+#define SOON "60"
+#define AFTERWARDS 120
 
-    if (before == BEFORE_NOTHING)
-        return;
-    if (before != BEFORE_CANCEL)
-        CORE_WAIT(vb_job_info(job)->ready);
-    if (before == BEFORE_READY)
-        return;
-    /* The intent is on record when the call has returned; its answer is lost with the daemon. */
-    reply = before == BEFORE_READY_PIVOT || before == BEFORE_FINALIZING
-                ? core_pivot(fixture, job, VB_JOB_ASYNC)
-                : core_cancel(fixture, job, VB_JOB_ASYNC);
-    core_reply_assert_ok(reply);
-    if (before == BEFORE_FINALIZING)
-        CORE_WAIT(!vb_job_is_cancelable(job));
-    core_reply_free(reply);
-}
+static const Phase phases[] = {
+    {"running/completes-later", JOB("duration='" LATER "'", ""), VB_JOB_PULL, DO_NOTHING, 0, 0,
+     "job 1 COMPLETED done*"},
+    {"running/completes-while-away", JOB("duration='" SOON "'", ""), VB_JOB_PULL, DO_NOTHING,
+     AFTERWARDS, 0, "job 1 COMPLETED done synthesized"},
+    {"running/completes-before-announced", JOB("duration='" LATER "'", ""), VB_JOB_PULL,
+     DO_NOTHING, 0, STILL_LATER, "job 1 COMPLETED done*"},
+    {"running/fails-while-away",
+     JOB("duration='" SOON "'", "<test:end result='failed' message='Input/output error'/>"),
+     VB_JOB_PULL, DO_NOTHING, AFTERWARDS, 0, "job 1 FAILED io-error synthesized"},
+    {"running/canceled-while-away", JOB("duration='" SOON "'", "<test:end result='canceled'/>"),
+     VB_JOB_BACKUP, DO_NOTHING, AFTERWARDS, 0, "job 1 CANCELED external synthesized"},
+    {"running/vanishes-while-away", JOB("duration='" SOON "'", "<test:end reports='0'/>"),
+     VB_JOB_PULL, DO_NOTHING, AFTERWARDS, 0, "job 1 FAILED vanished synthesized"},
+    {"running/crashes-while-away", JOB("duration='" SOON "'", "<test:end result='crash'/>"),
+     VB_JOB_PULL, DO_NOTHING, AFTERWARDS, 0, "job 1 FAILED domain-crashed synthesized"},
+    {"running/crashes-before-announced",
+     JOB("duration='" LATER "'", "<test:end result='crash'/>"), VB_JOB_PULL, DO_NOTHING, 0,
+     STILL_LATER, "job 1 FAILED domain-crashed synthesized"},
 
-static void test_phase(gconstpointer data)
+    {"canceling/ends-later", JOB("", "<test:cancel delay='" LATER "'/>"), VB_JOB_PULL, DO_CANCEL, 0,
+     0, "job 1 CANCELED requested*"},
+    {"canceling/ends-while-away", JOB("", "<test:cancel delay='" SOON "'/>"), VB_JOB_PULL,
+     DO_CANCEL, AFTERWARDS, 0, "job 1 CANCELED requested synthesized"},
+    {"canceling/ends-before-announced", JOB("", "<test:cancel delay='" LATER "'/>"), VB_JOB_PULL,
+     DO_CANCEL, 0, STILL_LATER, "job 1 CANCELED requested*"},
+    {"canceling/fails-while-away",
+     JOB("", "<test:cancel result='failed' message='Input/output error' delay='" SOON "'/>"),
+     VB_JOB_PULL, DO_CANCEL, AFTERWARDS, 0, "job 1 CANCELED requested synthesized"},
+    {"canceling/lost-while-away", JOB("", "<test:cancel delay='" SOON "' reports='0'/>"),
+     VB_JOB_PULL, DO_CANCEL, AFTERWARDS, 0, "job 1 CANCELED vanished synthesized"},
+    {"canceling/crashes-while-away", JOB("", "<test:cancel result='crash' delay='" SOON "'/>"),
+     VB_JOB_PULL, DO_CANCEL, AFTERWARDS, 0, "job 1 CANCELED domain-crashed synthesized"},
+    {"canceling/completes-while-away",
+     JOB("", "<test:cancel result='completed' reply='after-report' delay='" SOON "'/>"),
+     VB_JOB_PULL, DO_CANCEL, AFTERWARDS, 0, "job 1 COMPLETED done synthesized"},
+    {"canceling/silent-later", JOB(SILENT, "<test:cancel delay='" LATER "'/>"), VB_JOB_PULL,
+     DO_CANCEL, 0, 0, "job 1 CANCELED * synthesized"},
+    {"canceling/silent-while-away", JOB(SILENT, "<test:cancel delay='" SOON "'/>"), VB_JOB_PULL,
+     DO_CANCEL, AFTERWARDS, 0, "job 1 CANCELED vanished synthesized"},
+    {"canceling/silent-before-announced", JOB(SILENT, "<test:cancel delay='" LATER "'/>"),
+     VB_JOB_PULL, DO_CANCEL, 0, STILL_LATER, "job 1 CANCELED * synthesized"},
+
+    {"ready-canceling/ends-later", JOB("duration='0'", "<test:cancel delay='" LATER "'/>"),
+     VB_JOB_COPY, DO_READY_CANCEL, 0, 0, "job 1 CANCELED requested* consistent"},
+    {"ready-canceling/ends-while-away", JOB("duration='0'", "<test:cancel delay='" SOON "'/>"),
+     VB_JOB_COPY, DO_READY_CANCEL, AFTERWARDS, 0,
+     "job 1 CANCELED requested synthesized consistent"},
+    {"ready-canceling/pivots-while-away",
+     JOB("duration='0'", "<test:cancel result='pivoted' delay='" SOON "'/>"), VB_JOB_COPY,
+     DO_READY_CANCEL, AFTERWARDS, 0, "job 1 COMPLETED done synthesized pivoted*"},
+
+    {"switching/pending-later", JOB("duration='0'", "<test:pivot delay='" LATER "'/>"),
+     VB_JOB_COPY, DO_READY_PIVOT, 0, 0, "job 1 COMPLETED done* pivoted consistent"},
+    {"switching/pending-while-away", JOB("duration='0'", "<test:pivot delay='" SOON "'/>"),
+     VB_JOB_COPY, DO_READY_PIVOT, AFTERWARDS, 0, "job 1 COMPLETED done* pivoted consistent"},
+    {"switching/pending-before-announced", JOB("duration='0'", "<test:pivot delay='" LATER "'/>"),
+     VB_JOB_ACTIVE_COMMIT, DO_READY_PIVOT, 0, STILL_LATER,
+     "job 1 COMPLETED done* pivoted consistent"},
+    {"switching/fails-while-away",
+     JOB("duration='0'", "<test:pivot result='failed' message='No space left' delay='" SOON "'/>"),
+     VB_JOB_COPY, DO_READY_PIVOT, AFTERWARDS, 0, "job 1 FAILED io-error synthesized"},
+    {"finalizing/ends-later", JOB("duration='0'", "<test:pivot finalize-delay='" LATER "'/>"),
+     VB_JOB_COPY, DO_READY_FINALIZE, 0, 0, "job 1 COMPLETED done* pivoted consistent"},
+    {"finalizing/ends-while-away", JOB("duration='0'", "<test:pivot finalize-delay='" SOON "'/>"),
+     VB_JOB_COPY, DO_READY_FINALIZE, AFTERWARDS, 0, "job 1 COMPLETED done* pivoted consistent"},
+};
+
+static void first_phase(CoreFixture *fixture, gconstpointer data)
 {
     const Phase *phase = data;
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
     VbDomain *domain = core_running(fixture, "a", phase->faults);
-    guint id = vb_domain_info(domain)->id;
-    g_autofree char *uuid = g_strdup(vb_domain_info(domain)->uuid);
     VbJob *job = core_job(fixture, domain, phase->type, "vda");
 
-    do_before(fixture, job, phase->before);
+    if (phase->what >= DO_READY_CANCEL)
+        CORE_WAIT(vb_job_info(job)->ready);
+    /* The intent is on record when these have returned; the answers die with the process. */
+    if (phase->what == DO_CANCEL || phase->what == DO_READY_CANCEL)
+        core_cancel(fixture, job, VB_JOB_ASYNC);
+    else if (phase->what != DO_NOTHING)
+        core_pivot(fixture, job, VB_JOB_ASYNC);
+    if (phase->what == DO_READY_FINALIZE)
+        CORE_WAIT(!vb_job_is_cancelable(job));
     g_assert_true(vb_job_is_live(job));
-    core_fixture_stop(fixture);
-    g_assert_cmpuint(count_ends(fixture), ==, 0);
-    core_fixture_run_for(phase->away);
-    core_fixture_load(fixture);
-    core_fixture_run_for(phase->hold);
-    /* Nobody is told before everything is on the bus. */
-    g_assert_cmpuint(count_ends(fixture), ==, 0);
+}
 
+static void second_phase(CoreFixture *fixture, gconstpointer data)
+{
+    const Phase *phase = data;
+    VbDomain *domain;
+    VbJob *job;
+
+    g_assert_cmpuint(count_ends(fixture), ==, 0);
+    begin_again(fixture, phase->away, phase->hold);
+    CORE_WAIT(count_ends(fixture) > 0);
+    core_fixture_run_for(30);
+    assert_one_end(fixture, phase->expected);
+    g_assert_cmpuint(core_fixture_count(fixture, "job 1 READY"), <=, 1);
+
+    /* The concluded job stays readable. */
     domain = domain_of(fixture, "a");
-    g_assert_cmpstr(vb_domain_info(domain)->uuid, ==, uuid);
     g_assert_cmpuint(vb_domain_jobs(domain)->len, ==, 1);
     job = vb_domain_jobs(domain)->pdata[0];
     g_assert_cmpuint(vb_job_info(job)->number, ==, 1);
-    vb_host_announce(core_fixture_host(fixture));
-    CORE_WAIT(count_ends(fixture) > 0);
-    core_fixture_run_for(30);
-    if (core_fixture_count(fixture, phase->expected) != 1 || count_ends(fixture) != 1) {
-        core_fixture_dump(fixture);
-        g_error("not once: %s", phase->expected);
-    }
-    g_assert_cmpuint(core_fixture_count(fixture, "job 1 READY"), <=, 1);
-
-    /* It stays readable, the domain runs on, the disk is free, and no number comes twice. */
     g_assert_cmpint(vb_job_info(job)->state, ==, VB_JOB_CONCLUDED);
-    if (strstr(phase->expected, "crashed") == NULL) {
-        g_assert_cmpuint(vb_domain_info(domain)->id, ==, id);
-        core_job(fixture, domain, phase->type, "vda");
-        g_assert_cmpuint(core_fixture_count(fixture, "job 2 added"), ==, 1);
-    } else {
+    if (strstr(phase->expected, "crashed")) {
         core_fixture_assert_order(fixture, phase->expected, "domain a state crashed/crashed", NULL);
+        return;
     }
+    /* The domain runs on as what it was, the disk is free, and no number comes twice. */
+    g_assert_cmpuint(vb_domain_info(domain)->id, ==, 1);
+    if (strstr(phase->expected, "pivoted")) {
+        const char *now =
+            phase->type == VB_JOB_COPY ? "/images/vda-target.qcow2" : "/images/base.qcow2";
+
+        g_assert_cmpstr(disk_of(vb_domain_def(domain))->source->path, ==, now);
+        g_assert_cmpstr(disk_of(vb_domain_stored_def(domain))->source->path, ==, now);
+        g_assert_false(vb_domain_info(domain)->config_pending);
+    } else {
+        g_assert_cmpstr(disk_of(vb_domain_def(domain))->source->path, ==, "/images/a-vda.qcow2");
+        g_assert_cmpstr(disk_of(vb_domain_stored_def(domain))->source->path, ==,
+                        "/images/a-vda.qcow2");
+    }
+    core_job(fixture, domain, VB_JOB_PULL, "vda");
+    g_assert_cmpuint(core_fixture_count(fixture, "job 2 added"), ==, 1);
 }
 
-static const Phase phases[] = {
-    {"running/completes-later", JOB("duration='150'", ""), VB_JOB_PULL, BEFORE_NOTHING, 0, 0,
-     "job 1 COMPLETED done"},
-    {"running/completes-while-away", JOB("duration='40'", ""), VB_JOB_PULL, BEFORE_NOTHING, 80, 0,
-     "job 1 COMPLETED done synthesized"},
-    {"running/completes-before-announced", JOB("duration='150'", ""), VB_JOB_PULL, BEFORE_NOTHING,
-     0, 250, "job 1 COMPLETED done*"},
-    {"running/fails-while-away",
-     JOB("duration='40'", "<test:end result='failed' message='Input/output error'/>"), VB_JOB_PULL,
-     BEFORE_NOTHING, 80, 0, "job 1 FAILED io-error synthesized"},
-    {"running/canceled-while-away", JOB("duration='40'", "<test:end result='canceled'/>"),
-     VB_JOB_BACKUP, BEFORE_NOTHING, 80, 0, "job 1 CANCELED external synthesized"},
-    {"running/vanishes-while-away", JOB("duration='40'", "<test:end reports='0'/>"), VB_JOB_PULL,
-     BEFORE_NOTHING, 80, 0, "job 1 FAILED vanished synthesized"},
-    {"running/crashes-while-away", JOB("duration='40'", "<test:end result='crash'/>"), VB_JOB_PULL,
-     BEFORE_NOTHING, 80, 0, "job 1 FAILED domain-crashed synthesized"},
-    {"running/crashes-before-announced", JOB("duration='150'", "<test:end result='crash'/>"),
-     VB_JOB_PULL, BEFORE_NOTHING, 0, 250, "job 1 FAILED domain-crashed synthesized"},
+/* ---- a job that goes on ---- */
 
-    {"canceling/ends-later", JOB("", "<test:cancel delay='150'/>"), VB_JOB_PULL, BEFORE_CANCEL, 0,
-     0, "job 1 CANCELED requested"},
-    {"canceling/ends-while-away", JOB("", "<test:cancel delay='80'/>"), VB_JOB_PULL, BEFORE_CANCEL,
-     120, 0, "job 1 CANCELED requested synthesized"},
-    {"canceling/ends-before-announced", JOB("", "<test:cancel delay='150'/>"), VB_JOB_PULL,
-     BEFORE_CANCEL, 0, 250, "job 1 CANCELED requested*"},
-    {"canceling/fails-while-away",
-     JOB("", "<test:cancel result='failed' message='Input/output error' delay='80'/>"),
-     VB_JOB_PULL, BEFORE_CANCEL, 120, 0, "job 1 CANCELED requested synthesized"},
-    {"canceling/lost-while-away", JOB("", "<test:cancel delay='80' reports='0'/>"), VB_JOB_PULL,
-     BEFORE_CANCEL, 120, 0, "job 1 CANCELED vanished synthesized"},
-    {"canceling/crashes-while-away", JOB("", "<test:cancel result='crash' delay='80'/>"),
-     VB_JOB_PULL, BEFORE_CANCEL, 120, 0, "job 1 CANCELED domain-crashed synthesized"},
-
-    {"ready-canceling/ends-later", JOB("duration='0'", "<test:cancel delay='150'/>"), VB_JOB_COPY,
-     BEFORE_READY_CANCEL, 0, 0, "job 1 CANCELED requested consistent"},
-    {"ready-canceling/ends-while-away", JOB("duration='0'", "<test:cancel delay='80'/>"),
-     VB_JOB_COPY, BEFORE_READY_CANCEL, 120, 0, "job 1 CANCELED requested synthesized consistent"},
-    {"ready-canceling/pivots-while-away",
-     JOB("duration='0'", "<test:cancel result='pivoted' delay='80'/>"), VB_JOB_COPY,
-     BEFORE_READY_CANCEL, 120, 0, "job 1 COMPLETED done synthesized pivoted*"},
-
-    {"switching/pending-later", JOB("duration='0'", "<test:pivot delay='150'/>"), VB_JOB_COPY,
-     BEFORE_READY_PIVOT, 0, 0, "job 1 COMPLETED done pivoted consistent"},
-    {"switching/pending-while-away", JOB("duration='0'", "<test:pivot delay='80'/>"), VB_JOB_COPY,
-     BEFORE_READY_PIVOT, 120, 0, "job 1 COMPLETED done pivoted consistent"},
-    {"switching/pending-before-announced", JOB("duration='0'", "<test:pivot delay='150'/>"),
-     VB_JOB_ACTIVE_COMMIT, BEFORE_READY_PIVOT, 0, 250, "job 1 COMPLETED done* pivoted consistent"},
-    {"switching/fails-while-away",
-     JOB("duration='0'", "<test:pivot result='failed' message='No space left' delay='80'/>"),
-     VB_JOB_COPY, BEFORE_READY_PIVOT, 120, 0, "job 1 FAILED io-error synthesized"},
-    {"finalizing/ends-later", JOB("duration='0'", "<test:pivot finalize-delay='200'/>"),
-     VB_JOB_COPY, BEFORE_FINALIZING, 0, 0, "job 1 COMPLETED done pivoted consistent"},
-    {"finalizing/ends-while-away", JOB("duration='0'", "<test:pivot finalize-delay='80'/>"),
-     VB_JOB_COPY, BEFORE_FINALIZING, 120, 0, "job 1 COMPLETED done synthesized pivoted consistent"},
-};
-
-static void test_ready(void)
+static void first_ready(CoreFixture *fixture, gconstpointer data)
 {
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain = core_running(fixture, "a", JOB("duration='0'", ""));
-    VbJob *job = core_job(fixture, domain, VB_JOB_COPY, "vda");
-    g_autoptr(CoreReply) pivot = NULL;
-    const VbDiskDef *disk;
+    VbJob *job =
+        core_job(fixture, core_running(fixture, "a", JOB("duration='0'", "")), VB_JOB_COPY, "vda");
 
     CORE_WAIT(vb_job_info(job)->ready);
-    core_fixture_restart(fixture);
-    domain = domain_of(fixture, "a");
-    job = vb_domain_live_job(domain, "vda");
+}
+
+static void second_ready(CoreFixture *fixture, gconstpointer data)
+{
+    g_autoptr(CoreReply) pivot = NULL;
+    VbJob *job;
+
+    begin_again(fixture, 0, 0);
+    job = vb_domain_live_job(domain_of(fixture, "a"), "vda");
     g_assert_nonnull(job);
-    g_assert_true(vb_job_info(job)->ready);
     g_assert_cmpint(vb_job_info(job)->state, ==, VB_JOB_READY);
     g_assert_cmpuint(core_fixture_count(fixture, "job 1 READY"), ==, 1);
     pivot = core_pivot(fixture, job, VB_JOB_WAIT);
     core_reply_assert_ok(pivot);
-    disk = vb_domain_stored_def(domain)->disks->pdata[0];
-    g_assert_cmpstr(disk->source->path, ==, "/images/vda-target.qcow2");
-    g_assert_cmpuint(count_ends(fixture), ==, 1);
+    assert_one_end(fixture, "job 1 COMPLETED done pivoted consistent");
 }
 
-/* What a pivot changed is there after one more restart. */
-static void test_pivot_is_stored(void)
+static void first_paused(CoreFixture *fixture, gconstpointer faults)
 {
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain =
-        core_running(fixture, "a", JOB("duration='0'", "<test:pivot finalize-delay='60'/>"));
-    VbJob *job = core_job(fixture, domain, VB_JOB_COPY, "vda");
-    const VbDiskDef *disk;
+    VbJob *job = core_job(fixture, core_running(fixture, "a", faults), VB_JOB_PULL, "vda");
 
-    do_before(fixture, job, BEFORE_FINALIZING);
-    core_fixture_stop(fixture);
-    core_fixture_run_for(100);
-    core_fixture_load(fixture);
-    vb_host_announce(core_fixture_host(fixture));
-    CORE_WAIT(count_ends(fixture) == 1);
-    core_fixture_restart(fixture);
-    domain = domain_of(fixture, "a");
-    disk = vb_domain_def(domain)->disks->pdata[0];
-    g_assert_cmpstr(disk->source->path, ==, "/images/vda-target.qcow2");
-    disk = vb_domain_stored_def(domain)->disks->pdata[0];
-    g_assert_cmpstr(disk->source->path, ==, "/images/vda-target.qcow2");
-    g_assert_cmpuint(count_ends(fixture), ==, 1);
+    if (strstr(faults, "io-error") == NULL)
+        core_reply_assert_ok(core_set_paused(fixture, job, TRUE));
+    CORE_WAIT(vb_job_info(job)->state == VB_JOB_PAUSED);
+}
+
+static void second_paused(CoreFixture *fixture, gconstpointer data)
+{
+    g_autoptr(CoreReply) resume = NULL;
+    VbJob *job;
+
+    begin_again(fixture, 0, 0);
+    core_fixture_run_for(50);
+    job = vb_domain_live_job(domain_of(fixture, "a"), "vda");
+    g_assert_nonnull(job);
+    g_assert_cmpint(vb_job_info(job)->state, ==, VB_JOB_PAUSED);
+    resume = core_set_paused(fixture, job, FALSE);
+    core_reply_assert_ok(resume);
+    CORE_WAIT(!vb_job_is_live(job));
+    assert_one_end(fixture, "job 1 COMPLETED done");
 }
 
 /* A hung cancel stays pending; Destroy ends it. */
-static void test_hung_cancel(gconstpointer faults)
+static void first_hung(CoreFixture *fixture, gconstpointer faults)
 {
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain = core_running(fixture, "a", faults);
-    VbJob *job = core_job(fixture, domain, VB_JOB_PULL, "vda");
-    CoreReply *cancel = core_cancel(fixture, job, VB_JOB_WAIT);
+    VbJob *job = core_job(fixture, core_running(fixture, "a", faults), VB_JOB_PULL, "vda");
 
+    core_cancel(fixture, job, VB_JOB_WAIT);
     core_fixture_run_for(10);
-    g_assert_false(cancel->done);
-    /* Whoever waited is gone with the old daemon. */
-    cancel->done = TRUE;
-    core_reply_free(g_steal_pointer(&cancel));
-    core_fixture_restart(fixture);
+}
+
+static void second_hung(CoreFixture *fixture, gconstpointer data)
+{
+    VbDomain *domain;
+    VbJob *job;
+
+    begin_again(fixture, 0, 50);
     domain = domain_of(fixture, "a");
     job = vb_domain_live_job(domain, "vda");
     g_assert_nonnull(job);
@@ -240,37 +309,23 @@ static void test_hung_cancel(gconstpointer faults)
     g_assert_cmpuint(count_ends(fixture), ==, 1);
 }
 
-/* A silent cancel that is over when the new daemon asks again: not before the announcement. */
-static void test_silent_cancel(gconstpointer hold)
-{
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain =
-        core_running(fixture, "a", JOB("cancel-mode='silent'", "<test:cancel delay='150'/>"));
-    VbJob *job = core_job(fixture, domain, VB_JOB_PULL, "vda");
-    CoreReply *cancel = core_cancel(fixture, job, VB_JOB_WAIT);
-
-    cancel->done = TRUE;
-    core_reply_free(g_steal_pointer(&cancel));
-    core_fixture_stop(fixture);
-    core_fixture_load(fixture);
-    core_fixture_run_for(GPOINTER_TO_UINT(hold));
-    g_assert_cmpuint(count_ends(fixture), ==, 0);
-    vb_host_announce(core_fixture_host(fixture));
-    CORE_WAIT(count_ends(fixture) > 0);
-    core_fixture_run_for(30);
-    g_assert_cmpuint(core_fixture_count(fixture, "job 1 CANCELED * synthesized"), ==, 1);
-    g_assert_cmpuint(count_ends(fixture), ==, 1);
-}
-
 /* ---- what is on record ---- */
 
-static char *job_record(CoreFixture *fixture, VbDomain *domain, guint number)
+static char *run_file(CoreFixture *fixture, const char *name)
 {
-    g_autofree char *directory =
-        vb_paths_domain_run(core_fixture_paths(fixture), vb_domain_info(domain)->uuid);
-    g_autofree char *name = g_strdup_printf("job-%u.record", number);
+    g_autofree char *domains =
+        g_build_filename(core_fixture_paths(fixture)->run_dir, "domains", NULL);
+    g_autoptr(GDir) dir = g_dir_open(domains, 0, NULL);
+    const char *uuid;
 
-    return g_build_filename(directory, name, NULL);
+    /* Of the first life's one domain that has such a file. */
+    while (dir && (uuid = g_dir_read_name(dir))) {
+        g_autofree char *path = g_build_filename(domains, uuid, name, NULL);
+
+        if (g_file_test(path, G_FILE_TEST_EXISTS))
+            return g_steal_pointer(&path);
+    }
+    return NULL;
 }
 
 static void set_in_file(const char *path, const char *group, const char *key, const char *value)
@@ -283,95 +338,90 @@ static void set_in_file(const char *path, const char *group, const char *key, co
     g_assert_true(g_key_file_save_to_file(record, path, NULL));
 }
 
-static void test_announced(void)
+static void first_announced(CoreFixture *fixture, gconstpointer data)
 {
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
     VbDomain *domain = core_running(
         fixture, "a", JOB("duration='0'", "<test:end result='failed' message='disk on fire'/>"));
     VbJob *job = core_job(fixture, domain, VB_JOB_PULL, "vda");
-    gint64 end_time;
 
     CORE_WAIT(!vb_job_is_live(job));
-    end_time = vb_job_info(job)->end_time;
-    core_fixture_restart(fixture);
     g_assert_cmpuint(count_ends(fixture), ==, 1);
-    domain = domain_of(fixture, "a");
+}
+
+static void check_failed(CoreFixture *fixture)
+{
+    VbDomain *domain = domain_of(fixture, "a");
+    VbJob *job;
+
     g_assert_cmpuint(vb_domain_jobs(domain)->len, ==, 1);
     job = vb_domain_jobs(domain)->pdata[0];
     g_assert_cmpint(vb_job_info(job)->result, ==, VB_JOB_RESULT_FAILED);
     g_assert_cmpstr(vb_job_info(job)->error_message, ==, "disk on fire");
-    g_assert_cmpint(vb_job_info(job)->end_time, ==, end_time);
     g_assert_cmpint(vb_job_info(job)->error_code, ==, VB_ERROR_BLOCK_JOB_FAILED);
+    g_assert_cmpint(vb_job_info(job)->end_time, >, 0);
+    g_assert_true(vb_job_dismiss(job, NULL));
+    core_job(fixture, domain, VB_JOB_PULL, "vda");
 }
 
-/* The old daemon ended between the record of the outcome and the signal. */
-static void test_not_announced(void)
+static void second_announced(CoreFixture *fixture, gconstpointer data)
 {
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain = core_running(fixture, "a", NULL);
-    VbJob *job = core_job(fixture, domain, VB_JOB_PULL, "vda");
-    g_autofree char *path = job_record(fixture, domain, 1);
-    g_autoptr(CoreReply) cancel = core_cancel(fixture, job, VB_JOB_WAIT);
+    begin_again(fixture, 0, 0);
+    assert_one_end(fixture, "job 1 FAILED io-error");
+    check_failed(fixture);
+}
 
-    core_reply_assert_ok(cancel);
-    g_clear_pointer(&cancel, core_reply_free);
-    core_fixture_stop(fixture);
+/* The daemon died between the record of the outcome and that of the signal: it is told again. */
+static void second_not_announced(CoreFixture *fixture, gconstpointer data)
+{
+    g_autofree char *path = run_file(fixture, "job-1.record");
+
     set_in_file(path, "job", "announced", "false");
-    core_fixture_clear_log(fixture);
-    core_fixture_load(fixture);
-    g_assert_cmpuint(count_ends(fixture), ==, 0);
-    vb_host_announce(core_fixture_host(fixture));
-    g_assert_cmpuint(core_fixture_count(fixture, "job 1 CANCELED requested"), ==, 1);
-    core_fixture_restart(fixture);
-    g_assert_cmpuint(count_ends(fixture), ==, 1);
+    begin_again(fixture, 0, 0);
+    g_assert_cmpuint(count_ends(fixture), ==, 2);
+    g_assert_cmpuint(core_fixture_count(fixture, "job 1 FAILED io-error"), ==, 2);
+    check_failed(fixture);
 }
 
 /* The hypervisor had not accepted it yet: it never existed. */
-static void test_starting(void)
+static void first_starting(CoreFixture *fixture, gconstpointer data)
 {
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
     VbDomain *domain = core_running(fixture, "a", JOB("", "<test:start delay='3600000'/>"));
-    CoreReply *start = core_start_job(fixture, domain, VB_JOB_PULL, "vda");
-    g_autofree char *path = job_record(fixture, domain, 1);
 
+    core_start_job(fixture, domain, VB_JOB_PULL, "vda");
     core_fixture_run_for(10);
-    g_assert_true(g_file_test(path, G_FILE_TEST_EXISTS));
-    start->done = TRUE;
-    core_reply_free(g_steal_pointer(&start));
-    core_fixture_restart(fixture);
+}
+
+static void second_starting(CoreFixture *fixture, gconstpointer data)
+{
+    g_autofree char *before = run_file(fixture, "job-1.record");
+    g_autofree char *after = NULL;
+
+    g_assert_nonnull(before);
+    begin_again(fixture, 0, 0);
     core_fixture_run_for(20);
+    core_fixture_dump(fixture);
     g_assert_cmpuint(core_fixture_count(fixture, "job *"), ==, 0);
     g_assert_cmpuint(vb_domain_jobs(domain_of(fixture, "a"))->len, ==, 0);
-    g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
+    after = run_file(fixture, "job-1.record");
+    g_assert_null(after);
 }
 
 /* It was accepted, and nobody had got the answer. */
-static void test_held(void)
+static void first_held(CoreFixture *fixture, gconstpointer data)
 {
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
     VbDomain *domain = core_running(fixture, "a", JOB("duration='100'", ""));
-    g_autoptr(CoreReply) start = core_start_held(fixture, domain, VB_JOB_PULL, "vda");
 
-    core_reply_assert_ok(start);
-    g_clear_pointer(&start, core_reply_free);
-    core_fixture_restart(fixture);
-    g_assert_nonnull(vb_domain_live_job(domain_of(fixture, "a"), "vda"));
+    core_reply_wait(core_start_held(fixture, domain, VB_JOB_PULL, "vda"));
+}
+
+static void second_held(CoreFixture *fixture, gconstpointer data)
+{
+    begin_again(fixture, 0, 0);
     CORE_WAIT(count_ends(fixture) == 1);
     g_assert_cmpuint(core_fixture_count(fixture, "job 1 COMPLETED done*"), ==, 1);
 }
 
-static void write_file(const char *path, const char *contents)
-{
-    g_assert_true(g_file_set_contents(path, contents, -1, NULL));
-}
-
-static void assert_set_aside(const char *path)
-{
-    g_autofree char *broken = g_strconcat(path, ".broken", NULL);
-
-    g_assert_true(g_file_test(broken, G_FILE_TEST_EXISTS));
-    g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
-}
+/* ---- garbage ---- */
 
 typedef struct {
     const char *path;
@@ -388,98 +438,108 @@ static const Garbage garbage[] = {
     {"wrong-number", "[job]\nversion=1\nnumber=-5\ntype=pull\ndisk=vda\n"},
 };
 
-/* A job's record that cannot be read is set aside; the domain and its other job go on. */
-static void test_job_garbage(gconstpointer data)
+static void write_file(const char *path, const char *contents)
 {
-    const Garbage *bad = data;
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain = core_running(fixture, "a", JOB("duration='100'", ""));
-    g_autofree char *path = job_record(fixture, domain, 1);
-    g_autoptr(CoreReply) other = NULL;
+    g_assert_true(g_file_set_contents(path, contents, -1, NULL));
+}
+
+static void assert_set_aside(const char *path)
+{
+    g_autofree char *broken = g_strconcat(path, ".broken", NULL);
+
+    g_assert_true(g_file_test(broken, G_FILE_TEST_EXISTS));
+    g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
+}
+
+static void first_two_jobs(CoreFixture *fixture, gconstpointer data)
+{
+    VbDomain *domain = core_running(fixture, "a", JOB("duration='300'", ""));
 
     core_job(fixture, domain, VB_JOB_PULL, "vda");
     core_job(fixture, domain, VB_JOB_PULL, "vdb");
-    core_fixture_stop(fixture);
-    write_file(path, bad->contents);
-    core_fixture_load(fixture);
-    assert_set_aside(path);
-    vb_host_announce(core_fixture_host(fixture));
-    domain = domain_of(fixture, "a");
-    g_assert_cmpint(vb_domain_info(domain)->state, ==, VB_DOMAIN_RUNNING);
-    CORE_WAIT(core_fixture_count(fixture, "job 2 COMPLETED done*") == 1);
 }
 
-static void test_domain_garbage(gconstpointer name)
+/* A job's record that cannot be read is set aside; the domain and its other job go on. */
+static void second_job_garbage(CoreFixture *fixture, gconstpointer contents)
 {
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain = core_running(fixture, "a", NULL);
-    g_autofree char *directory =
-        vb_paths_domain_run(core_fixture_paths(fixture), vb_domain_info(domain)->uuid);
-    g_autofree char *path = g_build_filename(directory, name, NULL);
+    g_autofree char *path = run_file(fixture, "job-1.record");
 
-    core_running(fixture, "b", NULL);
-    core_fixture_stop(fixture);
+    write_file(path, contents);
+    begin_again(fixture, 0, 0);
+    assert_set_aside(path);
+    g_assert_cmpint(vb_domain_info(domain_of(fixture, "a"))->state, ==, VB_DOMAIN_RUNNING);
+    CORE_WAIT(core_fixture_count(fixture, "job 2 COMPLETED done*") == 1);
+    /* Its number is not given again. */
+    core_job(fixture, domain_of(fixture, "a"), VB_JOB_PULL, "vdb");
+    g_assert_cmpuint(core_fixture_count(fixture, "job 3 added"), ==, 1);
+}
+
+/* Numbers that are in use are not given again, even when the counters are lost. */
+static void second_counters_garbage(CoreFixture *fixture, gconstpointer contents)
+{
+    g_autofree char *path =
+        g_build_filename(core_fixture_paths(fixture)->run_dir, "counters", NULL);
+
     g_assert_true(g_file_test(path, G_FILE_TEST_EXISTS));
+    write_file(path, contents);
+    begin_again(fixture, 400, 0);
+    CORE_WAIT(count_ends(fixture) == 2);
+    core_job(fixture, domain_of(fixture, "a"), VB_JOB_PULL, "vdb");
+    g_assert_cmpuint(core_fixture_count(fixture, "job 3 added"), ==, 1);
+    core_running(fixture, "b", NULL);
+    g_assert_cmpuint(vb_domain_info(domain_of(fixture, "b"))->id, ==, 2);
+}
+
+static void first_two_domains(CoreFixture *fixture, gconstpointer data)
+{
+    core_job(fixture, core_running(fixture, "a", NULL), VB_JOB_PULL, "vda");
+    core_defined(fixture, "b", NULL);
+}
+
+static void second_domain_garbage(CoreFixture *fixture, gconstpointer name)
+{
+    g_autofree char *path = run_file(fixture, name);
+    VbDomain *domain;
+
     write_file(path, "<garbage");
-    core_fixture_load(fixture);
-    vb_host_announce(core_fixture_host(fixture));
-    g_assert_cmpint(vb_domain_info(domain_of(fixture, "b"))->state, ==, VB_DOMAIN_RUNNING);
+    begin_again(fixture, 0, 0);
+    domain_of(fixture, "b");
     /* It is still defined, and can be started. */
     domain = domain_of(fixture, "a");
-    g_assert_false(vb_domain_is_active(domain));
+    CORE_WAIT(!vb_domain_is_active(domain));
     core_do(fixture, domain, VB_DOMAIN_OP_START);
 }
 
 /* The hypervisor's part of the record makes no sense: the domain is gone, and says so. */
-static void test_driver_garbage(gconstpointer key)
+static void second_driver_garbage(CoreFixture *fixture, gconstpointer key)
 {
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain = core_running(fixture, "a", NULL);
-    g_autofree char *directory =
-        vb_paths_domain_run(core_fixture_paths(fixture), vb_domain_info(domain)->uuid);
-    g_autofree char *path = g_build_filename(directory, "domain.record", NULL);
+    g_autofree char *path = run_file(fixture, "domain.record");
 
-    core_job(fixture, domain, VB_JOB_PULL, "vda");
-    core_fixture_stop(fixture);
     set_in_file(path, "test", key, "4711");
-    core_fixture_load(fixture);
-    vb_host_announce(core_fixture_host(fixture));
-    CORE_WAIT(count_ends(fixture) == 1);
-    g_assert_cmpuint(core_fixture_count(fixture, "job 1 FAILED domain-crashed synthesized"), ==, 1);
+    begin_again(fixture, 0, 0);
+    CORE_WAIT(count_ends(fixture) > 0);
+    assert_one_end(fixture, "job 1 FAILED domain-crashed synthesized");
     g_assert_cmpint(vb_domain_info(domain_of(fixture, "a"))->state, ==, VB_DOMAIN_CRASHED);
 }
 
-static void test_counters_garbage(void)
+static void first_two_definitions(CoreFixture *fixture, gconstpointer data)
 {
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain = core_running(fixture, "a", NULL);
-    g_autofree char *path =
-        g_build_filename(core_fixture_paths(fixture)->run_dir, "counters", NULL);
+    g_autofree char *xml =
+        core_domain_xml("a", "5b1f0a52-0f6c-4d0a-8d5e-0a2f6f6d1c11", NULL, 1);
 
-    core_job(fixture, domain, VB_JOB_PULL, "vda");
-    core_fixture_stop(fixture);
-    write_file(path, "[counters]\nversion=1\njob=-7\nid=x\n");
-    core_fixture_load(fixture);
-    vb_host_announce(core_fixture_host(fixture));
-    domain = domain_of(fixture, "a");
-    /* Numbers that are in use are not given again. */
-    core_job(fixture, domain, VB_JOB_PULL, "vdb");
-    g_assert_cmpuint(core_fixture_count(fixture, "job 2 added"), ==, 1);
+    core_reply_wait(core_define(fixture, xml));
+    core_defined(fixture, "b", NULL);
 }
 
-static void test_definition_garbage(gconstpointer contents)
+static void second_definition_garbage(CoreFixture *fixture, gconstpointer contents)
 {
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain = core_defined(fixture, "a", NULL);
-    g_autofree char *path =
-        vb_paths_definition(core_fixture_paths(fixture), vb_domain_info(domain)->uuid);
+    g_autofree char *path = vb_paths_definition(core_fixture_paths(fixture),
+                                                "5b1f0a52-0f6c-4d0a-8d5e-0a2f6f6d1c11");
 
-    core_defined(fixture, "b", NULL);
-    core_fixture_stop(fixture);
+    g_assert_true(g_file_test(path, G_FILE_TEST_EXISTS));
     write_file(path, contents);
-    core_fixture_load(fixture);
+    begin_again(fixture, 0, 0);
     assert_set_aside(path);
-    vb_host_announce(core_fixture_host(fixture));
     g_assert_null(vb_host_domain_by_name(core_fixture_host(fixture), "a"));
     domain_of(fixture, "b");
     /* The name is free. */
@@ -488,89 +548,91 @@ static void test_definition_garbage(gconstpointer contents)
 
 /* ---- domains ---- */
 
-static void test_states(void)
+static void first_states(CoreFixture *fixture, gconstpointer data)
 {
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain = core_running(fixture, "a", NULL);
-    g_autofree char *transient = core_domain_xml("t", NULL, NULL, 1);
-    g_autoptr(CoreReply) create = core_create(fixture, transient);
-    guint id;
+    g_autofree char *xml = core_domain_xml("t", NULL, NULL, 1);
 
-    core_reply_assert_ok(create);
-    g_clear_pointer(&create, core_reply_free);
+    core_do(fixture, core_running(fixture, "a", NULL), VB_DOMAIN_OP_SUSPEND);
+    core_reply_wait(core_create(fixture, xml));
     core_defined(fixture, "off", NULL);
-    core_do(fixture, domain, VB_DOMAIN_OP_SUSPEND);
-    id = vb_domain_info(domain)->id;
-    core_fixture_restart(fixture);
+    g_assert_cmpuint(vb_domain_info(domain_of(fixture, "a"))->id, ==, 1);
+    g_assert_cmpuint(vb_domain_info(domain_of(fixture, "t"))->id, ==, 2);
+}
 
+static void second_states(CoreFixture *fixture, gconstpointer data)
+{
+    VbDomain *domain;
+
+    begin_again(fixture, 0, 0);
     domain = domain_of(fixture, "a");
     g_assert_cmpint(vb_domain_info(domain)->state, ==, VB_DOMAIN_PAUSED);
     g_assert_cmpstr(vb_domain_info(domain)->reason, ==, "user");
-    g_assert_cmpuint(vb_domain_info(domain)->id, ==, id);
+    g_assert_cmpuint(vb_domain_info(domain)->id, ==, 1);
     g_assert_true(vb_domain_info(domain)->responsive);
+    g_assert_true(vb_domain_info(domain)->persistent);
     core_do(fixture, domain, VB_DOMAIN_OP_RESUME);
     core_do(fixture, domain, VB_DOMAIN_OP_DESTROY);
+    core_do(fixture, domain, VB_DOMAIN_OP_START);
+    g_assert_cmpuint(vb_domain_info(domain)->id, ==, 3);
 
     domain = domain_of(fixture, "t");
     g_assert_false(vb_domain_info(domain)->persistent);
     g_assert_cmpint(vb_domain_info(domain)->state, ==, VB_DOMAIN_RUNNING);
     core_do(fixture, domain, VB_DOMAIN_OP_DESTROY);
     g_assert_null(vb_host_domain_by_name(core_fixture_host(fixture), "t"));
-
     g_assert_cmpint(vb_domain_info(domain_of(fixture, "off"))->state, ==, VB_DOMAIN_SHUT_OFF);
-    core_fixture_restart(fixture);
-    g_assert_false(vb_domain_is_active(domain_of(fixture, "a")));
-    g_assert_null(vb_host_domain_by_name(core_fixture_host(fixture), "t"));
 }
 
 /* A transient domain that ended while nobody was there: it is gone, and its job has its end. */
-static void test_transient_gone(void)
+static void first_transient(CoreFixture *fixture, gconstpointer data)
 {
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    g_autofree char *xml = core_domain_xml("t", NULL, "<test:crash after='60'/>", 1);
-    g_autoptr(CoreReply) create = core_create(fixture, xml);
+    g_autofree char *xml = core_domain_xml("t", NULL, "<test:crash after='100'/>", 1);
+    CoreReply *create = core_create(fixture, xml);
 
     core_reply_assert_ok(create);
     core_job(fixture, create->domain, VB_JOB_PULL, "vda");
-    g_clear_pointer(&create, core_reply_free);
-    core_fixture_stop(fixture);
-    core_fixture_run_for(100);
-    core_fixture_load(fixture);
-    g_assert_cmpuint(count_ends(fixture), ==, 0);
-    vb_host_announce(core_fixture_host(fixture));
-    CORE_WAIT(count_ends(fixture) == 1);
-    g_assert_cmpuint(core_fixture_count(fixture, "job 1 FAILED domain-crashed synthesized"), ==, 1);
-    g_assert_null(vb_host_domain_by_name(core_fixture_host(fixture), "t"));
-    core_fixture_restart(fixture);
-    g_assert_cmpuint(count_ends(fixture), ==, 1);
 }
 
-static void test_guest_goes_on(void)
+static void second_transient(CoreFixture *fixture, gconstpointer data)
 {
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
+    begin_again(fixture, 200, 0);
+    CORE_WAIT(count_ends(fixture) > 0);
+    assert_one_end(fixture, "job 1 FAILED domain-crashed synthesized");
+    g_assert_null(vb_host_domain_by_name(core_fixture_host(fixture), "t"));
+}
+
+static void first_guest(CoreFixture *fixture, gconstpointer data)
+{
     VbDomain *domain =
-        core_running(fixture, "a", "<test:operation name='shutdown' guest-delay='150'/>");
+        core_running(fixture, "a", "<test:operation name='shutdown' guest-delay='" LATER "'/>");
 
     core_do(fixture, domain, VB_DOMAIN_OP_SHUTDOWN);
-    core_fixture_restart(fixture);
+}
+
+static void second_guest(CoreFixture *fixture, gconstpointer data)
+{
+    VbDomain *domain;
+
+    begin_again(fixture, 0, 0);
     domain = domain_of(fixture, "a");
-    g_assert_true(vb_domain_is_active(domain));
     CORE_WAIT(!vb_domain_is_active(domain));
     g_assert_cmpstr(vb_domain_info(domain)->reason, ==, "shutdown");
 }
 
-static void test_not_responsive(void)
+static void first_hanging(CoreFixture *fixture, gconstpointer faults)
 {
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain =
-        core_running(fixture, "a", "<test:operation name='reconnect' result='hang'/>");
-    VbJob *job = core_job(fixture, domain, VB_JOB_PULL, "vda");
+    core_job(fixture, core_running(fixture, "a", faults), VB_JOB_PULL, "vda");
+    core_running(fixture, "b", NULL);
+}
+
+static void second_not_responsive(CoreFixture *fixture, gconstpointer data)
+{
     g_autoptr(CoreReply) suspend = NULL;
     g_autoptr(CoreReply) cancel = NULL;
     g_autoptr(CoreReply) start = NULL;
+    VbDomain *domain;
 
-    core_running(fixture, "b", NULL);
-    core_fixture_restart(fixture);
+    begin_again(fixture, 0, 0);
     g_assert_true(vb_domain_info(domain_of(fixture, "b"))->responsive);
     domain = domain_of(fixture, "a");
     g_assert_false(vb_domain_info(domain)->responsive);
@@ -578,106 +640,115 @@ static void test_not_responsive(void)
     core_reply_assert_error(suspend, VB_ERROR_TIMEOUT, NULL);
     start = core_start_job(fixture, domain, VB_JOB_PULL, "vdb");
     core_reply_assert_error(start, VB_ERROR_TIMEOUT, NULL);
-    job = vb_domain_live_job(domain, "vda");
-    g_assert_nonnull(job);
-    cancel = core_cancel(fixture, job, VB_JOB_WAIT);
+    g_assert_nonnull(vb_domain_live_job(domain, "vda"));
+    cancel = core_cancel(fixture, vb_domain_live_job(domain, "vda"), VB_JOB_WAIT);
     core_reply_assert_error(cancel, VB_ERROR_TIMEOUT, NULL);
     core_do(fixture, domain, VB_DOMAIN_OP_DESTROY);
-    g_assert_cmpuint(core_fixture_count(fixture, "job 1 CANCELED domain-stopped synthesized"), ==,
-                     1);
-    g_assert_cmpuint(count_ends(fixture), ==, 1);
+    assert_one_end(fixture, "job 1 CANCELED domain-stopped synthesized");
     g_assert_true(vb_domain_info(domain)->responsive);
 }
 
-static void test_responsive_late(void)
+static void second_late(CoreFixture *fixture, gconstpointer data)
 {
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain = core_running(fixture, "a",
-                                    "<test:operation name='reconnect' delay='1300'/>"
-                                    "<test:block-job duration='200'/>");
+    VbDomain *domain;
 
-    core_job(fixture, domain, VB_JOB_PULL, "vda");
-    core_fixture_restart(fixture);
+    begin_again(fixture, 0, 0);
     domain = domain_of(fixture, "a");
     g_assert_false(vb_domain_info(domain)->responsive);
     CORE_WAIT(vb_domain_info(domain)->responsive);
-    CORE_WAIT(count_ends(fixture) == 1);
-    g_assert_cmpuint(core_fixture_count(fixture, "job 1 COMPLETED done*"), ==, 1);
+    CORE_WAIT(count_ends(fixture) > 0);
+    assert_one_end(fixture, "job 1 COMPLETED done*");
     core_do(fixture, domain, VB_DOMAIN_OP_SUSPEND);
     core_job(fixture, domain, VB_JOB_PULL, "vda");
 }
 
-static void test_autostart(void)
+static void first_autostart(CoreFixture *fixture, gconstpointer data)
 {
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain = core_defined(fixture, "a", NULL);
-    g_autoptr(CoreReply) autostart = core_autostart(fixture, domain, TRUE);
+    core_reply_wait(core_autostart(fixture, core_defined(fixture, "a", NULL), TRUE));
+    core_reply_wait(core_autostart(fixture, core_defined(fixture, "b", NULL), TRUE));
+    core_reply_wait(core_autostart(fixture, domain_of(fixture, "b"), FALSE));
+}
+
+/* A restart of the daemon is no boot. */
+static void second_same_boot(CoreFixture *fixture, gconstpointer data)
+{
+    begin_again(fixture, 0, 0);
+    core_fixture_run_for(30);
+    g_assert_true(vb_domain_info(domain_of(fixture, "a"))->autostart);
+    g_assert_false(vb_domain_info(domain_of(fixture, "b"))->autostart);
+    g_assert_false(vb_domain_is_active(domain_of(fixture, "a")));
+}
+
+static void second_next_boot(CoreFixture *fixture, gconstpointer data)
+{
     g_autofree char *mark =
         g_build_filename(core_fixture_paths(fixture)->run_dir, "autostarted", NULL);
 
-    core_reply_assert_ok(autostart);
-    g_assert_true(vb_domain_info(domain)->autostart);
-    g_clear_pointer(&autostart, core_reply_free);
-    /* Not again in the same boot. */
-    core_fixture_restart(fixture);
-    core_fixture_run_for(30);
-    domain = domain_of(fixture, "a");
-    g_assert_true(vb_domain_info(domain)->autostart);
-    g_assert_false(vb_domain_is_active(domain));
-    /* The next boot: /run is empty. */
-    core_fixture_stop(fixture);
     g_assert_cmpint(g_unlink(mark), ==, 0);
-    core_fixture_load(fixture);
-    g_assert_false(vb_domain_is_active(domain_of(fixture, "a")));
-    vb_host_announce(core_fixture_host(fixture));
+    begin_again(fixture, 0, 0);
     CORE_WAIT(vb_domain_info(domain_of(fixture, "a"))->state == VB_DOMAIN_RUNNING);
+    g_assert_false(vb_domain_is_active(domain_of(fixture, "b")));
+}
+
+/* ---- */
+
+static const Lives lives[] = {
+    {"ready", first_ready, second_ready, NULL},
+    {"paused", first_paused, second_paused, JOB("duration='20'", "")},
+    {"io-error", first_paused, second_paused, JOB("duration='20'", "<test:io-error at='9'/>")},
+    {"hung-cancel", first_hung, second_hung, JOB("", "<test:cancel result='never'/>")},
+    {"hung-cancel-silent", first_hung, second_hung, JOB(SILENT, "<test:cancel result='never'/>")},
+    {"announced", first_announced, second_announced, NULL},
+    {"not-announced", first_announced, second_not_announced, NULL},
+    {"starting", first_starting, second_starting, NULL},
+    {"held", first_held, second_held, NULL},
+    {"garbage/counters", first_two_jobs, second_counters_garbage,
+     "[counters]\nversion=1\njob=-7\nid=x\n"},
+    {"garbage/counters-version", first_two_jobs, second_counters_garbage,
+     "[counters]\nversion=2\njob=99\nid=99\n"},
+    {"garbage/record", first_two_domains, second_domain_garbage, "domain.record"},
+    {"garbage/live", first_two_domains, second_domain_garbage, "live.xml"},
+    {"garbage/driver-jobs", first_two_domains, second_driver_garbage, "jobs"},
+    {"garbage/driver-phase", first_two_domains, second_driver_garbage, "job0-phase"},
+    {"garbage/driver-rule", first_two_domains, second_driver_garbage, "job0-rule"},
+    {"garbage/definition", first_two_definitions, second_definition_garbage,
+     "<domain type='test'>"},
+    {"garbage/definition-empty", first_two_definitions, second_definition_garbage, ""},
+    {"states", first_states, second_states, NULL},
+    {"transient-gone", first_transient, second_transient, NULL},
+    {"guest-goes-on", first_guest, second_guest, NULL},
+    {"not-responsive", first_hanging, second_not_responsive,
+     "<test:operation name='reconnect' result='hang'/>"},
+    {"responsive-late", first_hanging, second_late,
+     "<test:operation name='reconnect' delay='1300'/>" JOB("duration='200'", "")},
+    {"autostart/same-boot", first_autostart, second_same_boot, NULL},
+    {"autostart/next-boot", first_autostart, second_next_boot, NULL},
+};
+
+static void add(const Lives *two)
+{
+    g_autofree char *path = g_strconcat("/restart/", two->path, NULL);
+    g_autofree char *first = g_strconcat(path, "/subprocess", NULL);
+
+    g_test_add_data_func(path, two, test_lives);
+    g_test_add_data_func(first, two, test_first_life);
 }
 
 int main(int argc, char **argv)
 {
+    static Lives of_phases[G_N_ELEMENTS(phases)], of_garbage[G_N_ELEMENTS(garbage)];
+
     g_test_init(&argc, &argv, NULL);
-
     for (gsize i = 0; i < G_N_ELEMENTS(phases); i++) {
-        g_autofree char *path = g_strconcat("/restart/phase/", phases[i].path, NULL);
-
-        g_test_add_data_func(path, &phases[i], test_phase);
+        of_phases[i] = (Lives){phases[i].path, first_phase, second_phase, &phases[i]};
+        add(&of_phases[i]);
     }
-    g_test_add_func("/restart/ready", test_ready);
-    g_test_add_func("/restart/pivot-is-stored", test_pivot_is_stored);
-    g_test_add_data_func("/restart/hung-cancel", JOB("", "<test:cancel result='never'/>"),
-                         test_hung_cancel);
-    g_test_add_data_func("/restart/hung-cancel-silent",
-                         JOB("cancel-mode='silent'", "<test:cancel result='never'/>"),
-                         test_hung_cancel);
-    g_test_add_data_func("/restart/silent-cancel", GUINT_TO_POINTER(0), test_silent_cancel);
-    g_test_add_data_func("/restart/silent-cancel-before-announced", GUINT_TO_POINTER(250),
-                         test_silent_cancel);
-    g_test_add_func("/restart/announced", test_announced);
-    g_test_add_func("/restart/not-announced", test_not_announced);
-    g_test_add_func("/restart/starting", test_starting);
-    g_test_add_func("/restart/held", test_held);
-
+    for (gsize i = 0; i < G_N_ELEMENTS(lives); i++)
+        add(&lives[i]);
     for (gsize i = 0; i < G_N_ELEMENTS(garbage); i++) {
-        g_autofree char *path = g_strconcat("/restart/garbage/job/", garbage[i].path, NULL);
-
-        g_test_add_data_func(path, &garbage[i], test_job_garbage);
+        of_garbage[i] = (Lives){g_strconcat("garbage/job/", garbage[i].path, NULL), first_two_jobs,
+                                second_job_garbage, garbage[i].contents};
+        add(&of_garbage[i]);
     }
-    g_test_add_data_func("/restart/garbage/record", "domain.record", test_domain_garbage);
-    g_test_add_data_func("/restart/garbage/live", "live.xml", test_domain_garbage);
-    g_test_add_data_func("/restart/garbage/driver-jobs", "jobs", test_driver_garbage);
-    g_test_add_data_func("/restart/garbage/driver-phase", "job0-phase", test_driver_garbage);
-    g_test_add_data_func("/restart/garbage/driver-rule", "job0-rule", test_driver_garbage);
-    g_test_add_func("/restart/garbage/counters", test_counters_garbage);
-    g_test_add_data_func("/restart/garbage/definition", "<domain type='test'>",
-                         test_definition_garbage);
-    g_test_add_data_func("/restart/garbage/definition-empty", "", test_definition_garbage);
-
-    g_test_add_func("/restart/states", test_states);
-    g_test_add_func("/restart/transient-gone", test_transient_gone);
-    g_test_add_func("/restart/guest-goes-on", test_guest_goes_on);
-    g_test_add_func("/restart/not-responsive", test_not_responsive);
-    g_test_add_func("/restart/responsive-late", test_responsive_late);
-    g_test_add_func("/restart/autostart", test_autostart);
-
     return g_test_run();
 }

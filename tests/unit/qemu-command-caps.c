@@ -6,7 +6,7 @@
 #include "qmp-args.h"
 
 static const char *const types[] = {
-    "ahci",
+    "ich9-ahci",
     "bochs-display",
     "chardev-file",
     "chardev-null",

@@ -100,7 +100,7 @@ static JsonObject *controller_properties(const VbDomainDef *def, const VbControl
             VB_ARG_IF(controller->vectors >= 0, VB_ARG_INT("vectors", controller->vectors)));
     case VB_CONTROLLER_SATA:
     case VB_CONTROLLER_IDE:
-        return vb_qmp_args(VB_ARG_STRING("driver", "ahci"));
+        return vb_qmp_args(VB_ARG_STRING("driver", "ich9-ahci"));
     }
     g_return_val_if_reached(NULL);
 }

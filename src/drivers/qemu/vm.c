@@ -332,8 +332,9 @@ static void on_called(GObject *source, GAsyncResult *result, gpointer data)
     gboolean failed = g_task_had_error(G_TASK(result));
     GCancellable *cancellable = g_task_get_cancellable(G_TASK(result));
 
-    if (vm->priv->over || !vm->qmp || vb_qmp_state(vm->qmp) != VB_QMP_RUNNING) {
-        /* nothing to be learnt */
+    if (vm->priv->over || vm->priv->run_state || !vm->qmp ||
+        vb_qmp_state(vm->qmp) != VB_QMP_RUNNING) {
+        /* nothing to be learnt, or the core is not yet ready for it */
     } else if (!failed || vb_qmp_call_error_class(result) != VB_QMP_ERROR_NONE) {
         vb_domain_set_responsive(vm->domain, TRUE);
     } else if (!g_cancellable_is_cancelled(cancellable) && vb_domain_info(vm->domain)->responsive) {
