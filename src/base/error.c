@@ -2,4 +2,7 @@
  * Owns the error domain's quark. */
 #include "error.h"
 
-G_DEFINE_QUARK(vb-error-quark, vb_error)
+GQuark vb_error_quark(void)
+{
+    return g_quark_from_static_string("vb-error-quark");
+}

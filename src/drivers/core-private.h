@@ -187,6 +187,8 @@ void vb_job_end(VbJob *job, const VbJobReport *report);
 void vb_job_conclude(VbJob *job, VbJobResult result, VbJobReason reason, const char *error);
 /* The hypervisor is gone. */
 void vb_job_domain_gone(VbJob *job, gboolean stopped);
+/* A silent cancel returned: the end, which nobody will report; kept back while the job is held. */
+void vb_job_end_silently(VbJob *job);
 /* What a query says of the job: NULL when it knows none. `refused`: a command of ours failed, so
  * that a job which is still alive goes back to what it was. */
 void vb_job_reconcile(VbJob *job, const VbJobStatus *status, GError *refused);

@@ -384,7 +384,6 @@ void vb_domain_gone(VbDomain *domain, VbDomainState state, const char *reason)
     /* A transient domain has no other definition: it is read until the object is gone. */
     if (!domain->stored)
         domain->stored = g_steal_pointer(&live);
-    drop_driver_data(domain);
     domain->info.state = state;
     domain->info.reason = g_intern_string(reason);
     domain->info.id = 0;
@@ -402,6 +401,8 @@ void vb_domain_gone(VbDomain *domain, VbDomainState state, const char *reason)
     }
     if (!domain->info.persistent && !domain->removed)
         vb_host_remove(domain->host, domain);
+    /* The driver answers what it still had to do: after everything that became of it. */
+    drop_driver_data(domain);
     vb_domain_run_start_queue(domain);
 }
 

@@ -131,8 +131,7 @@ static void command_done(GObject *source, GAsyncResult *result, gpointer user_da
         return;
     if (accepted && command->cancel && job->cancel_mode == VB_CANCEL_SILENT) {
         /* It returned, so the job is gone, and nobody but us will say so. */
-        job->info.synthesized = TRUE;
-        vb_job_conclude(job, VB_JOB_RESULT_CANCELED, VB_JOB_REASON_REQUESTED, NULL);
+        vb_job_end_silently(job);
     } else if (accepted) {
         vb_job_answer_async(job);
     } else {

@@ -117,6 +117,14 @@ void vb_job_report_completed(VbJob *job, const char *error, guint64 current, gui
                                    .total = total});
 }
 
+void vb_job_end_silently(VbJob *job)
+{
+    take_report(job, (VbJobReport){.kind = VB_REPORT_CANCELED,
+                                   .current = job->info.current,
+                                   .total = job->info.total,
+                                   .polled = TRUE});
+}
+
 void vb_job_report_vanished(VbJob *job)
 {
     take_report(job, (VbJobReport){.kind = VB_REPORT_VANISHED,

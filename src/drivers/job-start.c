@@ -180,7 +180,7 @@ static gboolean resolve_target(VbDomain *domain, VbJobSpec *spec, const VbDiskDe
 {
     if (!spec->target && spec->type == VB_JOB_BACKUP && disk->source->path) {
         /* As libvirt does it: beside the image, with the time in its name. */
-        spec->target = vb_disk_source_new(VB_DISK_SOURCE_FILE, VB_DISK_FORMAT_QCOW2);
+        spec->target = vb_disk_source_new(VB_DISK_SOURCE_FILE, spec->target_format);
         spec->target->path = g_strdup_printf("%s.%" G_GINT64_FORMAT, disk->source->path,
                                              g_get_real_time() / G_USEC_PER_SEC);
     }

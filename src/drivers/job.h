@@ -54,14 +54,15 @@ const char *vb_io_status_to_string(VbIoStatus status);   /* "ok", "failed", "nos
 
 /* What is asked for. Paths name images of the disk's live backing chain. */
 typedef struct {
-    VbJobType type;          /* a commit of the active layer becomes ACTIVE_COMMIT by itself */
-    char *disk;              /* target ("vda") or an unambiguous source path */
-    char *base;              /* pull, commit: NULL = the whole chain */
-    char *top;               /* commit: NULL = the active layer */
-    VbDiskSource *target;    /* copy, backup: where to */
-    guint64 bandwidth;       /* bytes/s, 0 = unlimited */
-    guint64 granularity;     /* copy: bytes, 0 = the hypervisor's choice */
-    guint64 buffer_size;     /* copy: bytes, 0 = the hypervisor's choice */
+    VbJobType type;             /* a commit of the active layer becomes ACTIVE_COMMIT by itself */
+    char *disk;                 /* target ("vda") or an unambiguous source path */
+    char *base;                 /* pull, commit: NULL = the whole chain */
+    char *top;                  /* commit: NULL = the active layer */
+    VbDiskSource *target;       /* copy, backup: where to; a backup without one: beside the image */
+    VbDiskFormat target_format; /* … in this format */
+    guint64 bandwidth;          /* bytes/s, 0 = unlimited */
+    guint64 granularity;        /* copy: bytes, 0 = the hypervisor's choice */
+    guint64 buffer_size;        /* copy: bytes, 0 = the hypervisor's choice */
     gboolean shallow;        /* copy: only the active layer; commit: base is top's backing image */
     gboolean reuse_external; /* copy, backup: the target exists and is used as it is */
     gboolean active;         /* commit: allowed to commit the active layer */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * Reads and writes character devices: serial, parallel, console, channel. */
-#include "device-info-xml.h"
 #include "device-xml.h"
+
+#include "device-info-xml.h"
 
 /* A pty's path is QEMU's choice: it is read back only while the domain runs. */
 static void parse_source(VbXmlReader *reader, VbXmlElement *element, VbXmlFlags flags,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  * Reads and writes graphics and video devices. */
-#include "device-info-xml.h"
 #include "device-xml.h"
+
+#include "device-info-xml.h"
 #include "words.h"
 
 /* --- graphics --- */

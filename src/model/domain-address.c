@@ -3,11 +3,12 @@
  * Owns the assignment of addresses: what has one keeps it, the rest get one, and the controllers
  * that they need are added. Run once, before a definition is stored; a second run changes nothing.
  */
+#include "domain-def.h"
+
 #include "device-alias.h"
 #include "device-list.h"
 #include "disk-target.h"
 #include "domain-defaults.h"
-#include "domain-def.h"
 #include "error.h"
 #include "pci-slots.h"
 

@@ -2,6 +2,8 @@
  *
  * Reads and writes a whole `<domain>`: what concerns the domain itself, and the order of the rest.
  * A parse is: read strictly, fill in the defaults, validate. */
+#include "domain-def.h"
+
 #include <string.h>
 
 #include "device-xml.h"

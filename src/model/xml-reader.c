@@ -540,6 +540,11 @@ static int is_within(void *data, xmlNode *node, xmlNode *parent)
     return at != NULL;
 }
 
+/* What C14N has to say comes back as a result; without this it goes to stderr as well. */
+static void ignore_error(void *data, xmlError *error)
+{
+}
+
 char *vb_xml_take(VbXmlReader *reader, VbXmlElement *element)
 {
     for (xmlNode *child = element->children; child; child = child->next)
@@ -550,12 +555,14 @@ char *vb_xml_take(VbXmlReader *reader, VbXmlElement *element)
     if (!buffer)
         g_error("out of memory");
     char *canonical = NULL;
+    xmlSetStructuredErrorFunc(NULL, ignore_error);
     if (xmlC14NExecute(reader->doc, is_within, element, XML_C14N_1_0, NULL, 1, buffer) >= 0)
         canonical = g_strndup((const char *)xmlOutputBufferGetContent(buffer),
                               xmlOutputBufferGetSize(buffer));
     else
         vb_xml_fail(reader, element, VB_ERROR_INVALID_XML,
                     "the content has no canonical form (a relative namespace name?)");
+    xmlSetStructuredErrorFunc(NULL, NULL);
     xmlOutputBufferClose(buffer);
     return canonical;
 }

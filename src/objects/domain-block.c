@@ -179,12 +179,14 @@ static void handle_copy(VbCall *call, gpointer data)
     start_one(call, data, options, spec);
 }
 
+/* `format` is of the file that the core makes up when there is no target. */
 static void add_backup(GPtrArray *specs, const char *disk, const VbDiskSource *target,
-                       const VbJobSpec *common)
+                       VbDiskFormat format, const VbJobSpec *common)
 {
     VbJobSpec *spec = vb_job_spec_new(VB_JOB_BACKUP, disk);
 
     spec->target = vb_disk_source_copy(target);
+    spec->target_format = format;
     spec->bandwidth = common->bandwidth;
     spec->reuse_external = common->reuse_external;
     g_ptr_array_add(specs, spec);
@@ -201,20 +203,13 @@ static GPtrArray *backup_specs(const VbDomain *domain, const VbBackupDef *backup
 
         if (!disk->backup)
             continue;
-        /* The core chooses a file's name by itself, but only for its own format. */
-        if (disk->target == NULL && disk->format != VB_DISK_FORMAT_QCOW2) {
-            g_set_error(error, VB_ERROR, VB_ERROR_INVALID_ARGS,
-                        "disk '%s': a backup in the format '%s' needs a <target>", disk->name,
-                        vb_disk_format_to_string(disk->format));
-            return NULL;
-        }
-        add_backup(specs, disk->name, disk->target, common);
+        add_backup(specs, disk->name, disk->target, disk->format, common);
     }
     for (guint i = 0; backup->disks->len == 0 && i < disks->len; i++) {
         const VbDiskDef *disk = disks->pdata[i];
 
         if (disk->source != NULL && !disk->readonly)
-            add_backup(specs, disk->target, NULL, common);
+            add_backup(specs, disk->target, NULL, VB_DISK_FORMAT_QCOW2, common);
     }
     if (specs->len > 0)
         return g_steal_pointer(&specs);

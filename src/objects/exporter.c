@@ -133,9 +133,11 @@ static void on_job_concluded(VbJob *job, gpointer data)
     VbObject *domain = vb_domain_user_data(vb_job_info(job)->domain);
     VbObject *object = vb_job_user_data(job);
 
-    if (exporter->registry == NULL || domain == NULL || object == NULL)
+    if (exporter->registry == NULL || object == NULL)
         return;
-    vb_domain_block_concluded(exporter->registry, domain, job);
+    /* A job that an earlier daemon left may have outlived its domain. */
+    if (domain != NULL)
+        vb_domain_block_concluded(exporter->registry, domain, job);
     vb_job_object_finished(exporter->registry, object);
 }
 

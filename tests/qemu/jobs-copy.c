@@ -66,14 +66,12 @@ static void test_bus(gconstpointer data)
     jobs_set_bus(fixture, data);
     jobs_start_domain(fixture, "top", NULL);
     g_autoptr(VbJob) canceled = jobs_start(
-        fixture,
-        jobs_spec_target(fixture, VB_JOB_COPY, "sda", "copy", VB_DISK_FORMAT_DEFAULT));
+        fixture, jobs_spec_target(fixture, VB_JOB_COPY, "sda", "copy", VB_DISK_FORMAT_DEFAULT));
     jobs_wait_ready(fixture, canceled);
     jobs_cancel(fixture, canceled, VB_JOB_WAIT);
     jobs_assert_end(fixture, canceled, "canceled requested");
     g_autoptr(VbJob) job = jobs_start(
-        fixture,
-        jobs_spec_target(fixture, VB_JOB_COPY, "sda", "copy2", VB_DISK_FORMAT_DEFAULT));
+        fixture, jobs_spec_target(fixture, VB_JOB_COPY, "sda", "copy2", VB_DISK_FORMAT_DEFAULT));
     jobs_wait_ready(fixture, job);
     jobs_pivot(fixture, job);
     jobs_assert_end(fixture, job, "completed done");

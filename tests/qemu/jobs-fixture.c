@@ -18,7 +18,7 @@
 #define UUID "c7a5fdbd-edaf-9455-926a-d65c16db1809"
 
 struct JobsFixture {
-    char *dir, *emulator, *source;
+    char *dir, *emulator;
     const char *bus;
     VbPaths *paths;
     VbStore *store;
@@ -172,7 +172,6 @@ void jobs_fixture_free(JobsFixture *fixture)
     g_hash_table_unref(fixture->log);
     remove_tree(fixture->dir);
     g_free(fixture->emulator);
-    g_free(fixture->source);
     g_free(fixture->dir);
     g_free(fixture);
 }
@@ -304,12 +303,6 @@ void jobs_set_bus(JobsFixture *fixture, const char *bus)
     fixture->bus = bus;
 }
 
-void jobs_set_source(JobsFixture *fixture, const char *xml)
-{
-    g_free(fixture->source);
-    fixture->source = g_strdup(xml);
-}
-
 void jobs_start_domain(JobsFixture *fixture, const char *image, ...)
 {
     g_autoptr(GString) xml = g_string_new(NULL);
@@ -324,14 +317,11 @@ void jobs_start_domain(JobsFixture *fixture, const char *image, ...)
         g_string_append_printf(xml, "<emulator>%s</emulator>", fixture->emulator);
     va_start(images, image);
     for (; image; image = va_arg(images, const char *), letter++) {
-        g_string_append(xml, "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/>");
-        if (fixture->source && letter == 'a')
-            g_string_append(xml, fixture->source);
-        else
-            g_string_append_printf(xml, "<source file='%s/%s'/>", fixture->dir, image);
-        g_string_append_printf(xml, "<target dev='%cd%c' bus='%s'/></disk>",
-                               g_str_equal(fixture->bus, "virtio") ? 'v' : 's', letter,
-                               fixture->bus);
+        g_string_append_printf(xml,
+                               "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/>"
+                               "<source file='%s/%s'/><target dev='%cd%c' bus='%s'/></disk>",
+                               fixture->dir, image, g_str_equal(fixture->bus, "virtio") ? 'v' : 's',
+                               letter, fixture->bus);
     }
     va_end(images);
     g_string_append(xml, "<controller type='usb' model='none'/><memballoon model='none'/>"
@@ -576,7 +566,6 @@ void jobs_assert_outcome(JobsFixture *fixture, VbJob *job, const char *outcome)
     g_assert_cmpstr(result, ==, outcome);
 
     g_autofree char *log = jobs_log(fixture, job);
-    g_assert_true(g_str_has_prefix(log, "added"));
     const char *end = strstr(log, "concluded");
     g_assert_cmpstr(end, ==, "concluded");
 }

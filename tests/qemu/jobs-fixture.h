@@ -60,9 +60,6 @@ void jobs_set_emulator(JobsFixture *fixture, const char *body);
 #define JOBS_EMULATOR_DEBUG_BASE JOBS_EMULATOR_BLKDEBUG("")
 /* "virtio" unless said otherwise; "sata" and "scsi" disks are named sda, sdb … */
 void jobs_set_bus(JobsFixture *fixture, const char *bus);
-/* What stands in <source>'s place in the first disk instead of the file, e.g. <source>…</source>
- * <backingStore>…</backingStore>. */
-void jobs_set_source(JobsFixture *fixture, const char *xml);
 void jobs_destroy_domain(JobsFixture *fixture);
 /* As the guest: a qemu-io command ("write -P 9 0 64k") on the disk, and on "expected". */
 void jobs_guest_write(JobsFixture *fixture, const char *disk, const char *command);

@@ -126,8 +126,7 @@ static void test_q35(void)
     g_assert_true(g_file_test(nvram, G_FILE_TEST_EXISTS));
 
     g_autoptr(JsonNode) value = vm_monitor(domain, "query-block", NULL);
-    JsonObject *disk =
-        find_object(vb_json_node_array(value), "qdev", "/machine/peripheral/sata1-0-3");
+    JsonObject *disk = find_object(vb_json_node_array(value), "qdev", "sata1-0-3");
     g_assert_cmpstr(vb_json_get_string(vb_json_get_object(disk, "inserted"), "node-name"), ==,
                     "vb-sdc-4");
 }

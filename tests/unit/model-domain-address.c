@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Addresses: assigned once, never moved, never doubled, never beyond what the machine has; aliases. */
+ * Addresses: assigned once, never moved, never doubled, never beyond what the machine has; aliases.
+ */
 #include "model-fixture.h"
 
 #include <string.h>
@@ -103,26 +104,29 @@ static void test_q35(void)
     assert_pci(&((VbVideoDef *)def->videos->pdata[0])->info, "0000:00:01.0");
     assert_pci(&((VbDiskDef *)def->disks->pdata[1])->info, "drive 0:0:0:1");
     /* No PCI Express: on the root bus itself. */
-    g_assert_cmpuint(
-        ((VbInterfaceDef *)def->interfaces->pdata[0])->info.address.pci.bus, ==, 0);
+    g_assert_cmpuint(((VbInterfaceDef *)def->interfaces->pdata[0])->info.address.pci.bus, ==, 0);
     g_assert_cmpuint(((VbDiskDef *)def->disks->pdata[0])->info.address.pci.bus, >, 0);
 }
 
 static void test_aliases(void)
 {
     g_autoptr(VbDomainDef) def = define(
-        "pc", VIRTIO_DISK("vdb")
-        "<disk type='file'><source file='/aa'/><target dev='sdh' bus='scsi'/></disk>"
-        "<disk type='file'><source file='/bb'/><target dev='hdd' bus='ide'/></disk>"
-        "<disk type='file'><source file='/cc'/><target dev='sdb' bus='sata'/>"
-        "<alias name='ua-mine'/></disk>"
-        "<controller type='usb' model='ich9-ehci1'/>"
-        "<controller type='usb' model='ich9-uhci1'><master startport='0'/></controller>"
-        "<interface type='user'/><interface type='user'><alias name='ua-net0'/></interface>"
-        "<interface type='user'/><serial type='pty'/><console type='pty'/>"
-        "<console type='pty'><target type='virtio'/></console><parallel type='null'/>"
-        "<channel type='pty'><target type='virtio'/></channel><input type='tablet'/><video/>"
-        "<rng model='virtio'><backend model='builtin'/></rng><watchdog model='i6300esb'/>");
+        "pc",
+        VIRTIO_DISK(
+            "vdb") "<disk type='file'><source file='/aa'/><target dev='sdh' bus='scsi'/></disk>"
+                   "<disk type='file'><source file='/bb'/><target dev='hdd' bus='ide'/></disk>"
+                   "<disk type='file'><source file='/cc'/><target dev='sdb' bus='sata'/>"
+                   "<alias name='ua-mine'/></disk>"
+                   "<controller type='usb' model='ich9-ehci1'/>"
+                   "<controller type='usb' model='ich9-uhci1'><master startport='0'/></controller>"
+                   "<interface type='user'/><interface type='user'><alias "
+                   "name='ua-net0'/></interface>"
+                   "<interface type='user'/><serial type='pty'/><console type='pty'/>"
+                   "<console type='pty'><target type='virtio'/></console><parallel type='null'/>"
+                   "<channel type='pty'><target type='virtio'/></channel><input "
+                   "type='tablet'/><video/>"
+                   "<rng model='virtio'><backend model='builtin'/></rng><watchdog "
+                   "model='i6300esb'/>");
     struct {
         const GPtrArray *devices;
         const char *aliases[4];
@@ -155,23 +159,39 @@ static void test_aliases(void)
                     ==, "virtio-serial0");
 }
 
+/* A live document may name its devices as it likes, but not as the machine names its own. */
+static void test_foreign_alias(void)
+{
+    g_autofree char *xml = model_document("pc", "<disk type='file'><source file='/aa'/>"
+                                                "<target dev='vda'/><alias name='pci.0'/></disk>");
+    g_autoptr(GError) error = NULL;
+    g_autoptr(VbDomainDef) def = vb_domain_def_parse(xml, -1, VB_XML_LIVE, &error);
+
+    g_assert_no_error(error);
+    g_assert_false(vb_domain_def_assign_addresses(def, &error));
+    model_assert_error(&error, VB_ERROR_INVALID_XML, "'pci.0'", "disk vda", NULL);
+}
+
 /* Everything that a stored document has stays where it is when a device is put before the rest. */
 static void test_never_moves(gconstpointer machine)
 {
-    static const char *const inserted =
-        "<devices>" VIRTIO_DISK("vdq")
-        "<disk type='file'><source file='/ww'/><target dev='sda' bus='scsi'/></disk>"
-        "<disk type='file'><source file='/xx'/><target dev='sdp' bus='sata'/></disk>"
-        "<interface type='user'/><input type='mouse' bus='usb'/><input type='keyboard' bus='usb'/>"
-        "<channel type='null'><target type='virtio'/></channel>"
-        "<rng model='virtio'><backend model='builtin'/></rng>";
+    static const char *const inserted = "<devices>" VIRTIO_DISK(
+        "vdq") "<disk type='file'><source file='/ww'/><target dev='sda' bus='scsi'/></disk>"
+               "<disk type='file'><source file='/xx'/><target dev='sdp' bus='sata'/></disk>"
+               "<interface type='user'/><input type='mouse' bus='usb'/><input type='keyboard' "
+               "bus='usb'/>"
+               "<channel type='null'><target type='virtio'/></channel>"
+               "<rng model='virtio'><backend model='builtin'/></rng>";
     g_autoptr(VbDomainDef) def = define(
-        machine, VIRTIO_DISK("vda")
-        "<disk type='file'><source file='/aa'/><target dev='sdb' bus='scsi'/></disk>"
-        "<disk type='file'><source file='/bb'/><target dev='sdc' bus='sata'/></disk>"
-        "<interface type='user'><model type='virtio'/></interface><input type='tablet' bus='usb'/>"
-        "<channel type='unix'><target type='virtio' name='a'/></channel><graphics type='vnc'/>"
-        "<watchdog model='i6300esb'/>");
+        machine,
+        VIRTIO_DISK(
+            "vda") "<disk type='file'><source file='/aa'/><target dev='sdb' bus='scsi'/></disk>"
+                   "<disk type='file'><source file='/bb'/><target dev='sdc' bus='sata'/></disk>"
+                   "<interface type='user'><model type='virtio'/></interface><input type='tablet' "
+                   "bus='usb'/>"
+                   "<channel type='unix'><target type='virtio' name='a'/></channel><graphics "
+                   "type='vnc'/>"
+                   "<watchdog model='i6300esb'/>");
     g_autofree char *dump = vb_domain_def_format(def, VB_FORMAT_NONE);
     g_auto(GStrv) parts = g_strsplit(dump, "<devices>", 2);
     g_autofree char *edited = g_strconcat(parts[0], inserted, parts[1], NULL);
@@ -191,12 +211,10 @@ static void test_never_moves(gconstpointer machine)
                                 &((VbInterfaceDef *)after->interfaces->pdata[1])->info.address));
     g_assert_true(vb_device_address_equal(&((VbInputDef *)def->inputs->pdata[0])->info.address,
                                           &((VbInputDef *)after->inputs->pdata[2])->info.address));
-    g_assert_true(
-        vb_device_address_equal(&((VbCharDef *)def->channels->pdata[0])->info.address,
-                                &((VbCharDef *)after->channels->pdata[1])->info.address));
-    g_assert_true(
-        vb_device_address_equal(&((VbVideoDef *)def->videos->pdata[0])->info.address,
-                                &((VbVideoDef *)after->videos->pdata[0])->info.address));
+    g_assert_true(vb_device_address_equal(&((VbCharDef *)def->channels->pdata[0])->info.address,
+                                          &((VbCharDef *)after->channels->pdata[1])->info.address));
+    g_assert_true(vb_device_address_equal(&((VbVideoDef *)def->videos->pdata[0])->info.address,
+                                          &((VbVideoDef *)after->videos->pdata[0])->info.address));
     g_assert_true(
         vb_device_address_equal(&def->watchdog->info.address, &after->watchdog->info.address));
     g_assert_true(
@@ -210,8 +228,9 @@ static void test_many(gconstpointer machine)
     g_autoptr(GString) devices = g_string_new(NULL);
 
     for (int i = 0; i < 100; i++)
-        g_string_append_printf(devices, "<disk type='file'><source file='/d%d'/>"
-                                        "<target dev='vd%c%c'/></disk>",
+        g_string_append_printf(devices,
+                               "<disk type='file'><source file='/d%d'/>"
+                               "<target dev='vd%c%c'/></disk>",
                                i, 'a' + i / 26, 'a' + i % 26);
     g_autoptr(VbDomainDef) def = define(machine, devices->str);
     g_autofree char *dump = vb_domain_def_format(def, VB_FORMAT_NONE);
@@ -268,11 +287,11 @@ static void test_usb(void)
 
 static void test_multifunction(void)
 {
-    g_autoptr(VbDomainDef) def = define(
-        "pc", "<disk type='file'><source file='/aa'/><target dev='vda'/>"
-              "<address type='pci' slot='9' function='0'/></disk>"
-              "<disk type='file'><source file='/bb'/><target dev='vdb'/>"
-              "<address type='pci' slot='9' function='1'/></disk>");
+    g_autoptr(VbDomainDef) def =
+        define("pc", "<disk type='file'><source file='/aa'/><target dev='vda'/>"
+                     "<address type='pci' slot='9' function='0'/></disk>"
+                     "<disk type='file'><source file='/bb'/><target dev='vdb'/>"
+                     "<address type='pci' slot='9' function='1'/></disk>");
     const VbDiskDef *first = def->disks->pdata[0];
 
     g_assert_cmpint(first->info.address.pci.multifunction, ==, VB_TRISTATE_YES);
@@ -301,8 +320,7 @@ static void test_conflicts(void)
            "<controller type='pci' index='1' model='pcie-root-port'/>" AT(
                "vda", "type='pci' bus='1' slot='1'"),
            "disk vda", "slots 0x00 to 0x00");
-    refuse("q35",
-           "<controller type='sata' index='0'><address type='pci' slot='4'/></controller>",
+    refuse("q35", "<controller type='sata' index='0'><address type='pci' slot='4'/></controller>",
            "sata 0", "built into the machine");
     refuse("pc", AT("sda", "type='drive' unit='1'") AT("sdb", "type='drive' unit='1'"), "disk sda",
            "disk sdb");
@@ -345,6 +363,7 @@ int main(int argc, char **argv)
     g_test_add_func("/domain-address/pc", test_pc);
     g_test_add_func("/domain-address/q35", test_q35);
     g_test_add_func("/domain-address/aliases", test_aliases);
+    g_test_add_func("/domain-address/foreign-alias", test_foreign_alias);
     g_test_add_data_func("/domain-address/never-moves/pc", "pc", test_never_moves);
     g_test_add_data_func("/domain-address/never-moves/q35", "q35", test_never_moves);
     g_test_add_data_func("/domain-address/many/pc", "pc", test_many);

@@ -49,8 +49,7 @@ static void check(const Refusal *refusals, gsize n)
     for (gsize i = 0; i < n; i++) {
         g_autofree char *xml = build(&refusals[i].parts);
 
-        refuse(xml, -1,
-               refusals[i].not_supported ? VB_ERROR_NOT_SUPPORTED : VB_ERROR_INVALID_XML,
+        refuse(xml, -1, refusals[i].not_supported ? VB_ERROR_NOT_SUPPORTED : VB_ERROR_INVALID_XML,
                refusals[i].text, refusals[i].where);
     }
 }
@@ -77,7 +76,8 @@ static void test_not_understood(void)
         {{.domain = "<domain type='xen'>"}, "'xen'", "line 1: domain"},
         {{.domain = "<domain>"}, "'type' is missing", "line 1: domain"},
         {{.devices = "<gadget/>"}, "not understood", "line 6: domain/devices/gadget"},
-        {{.devices = "\n<disk type='file'><target dev='vda'/>\n<source file='/aa'/>\n<odd/></disk>"},
+        {{.devices =
+              "\n<disk type='file'><target dev='vda'/>\n<source file='/aa'/>\n<odd/></disk>"},
          "not understood",
          "line 9: domain/devices/disk/odd"},
         {{.devices = "<disk type='file'><source file='/aa' startupPolicy='optional'/>"
@@ -106,7 +106,9 @@ static void test_not_understood(void)
         {{.devices = "<memballoon model='none'/><memballoon model='none'/>"},
          "given twice",
          "memballoon"},
-        {{.more = "<features><viridian/></features>"}, "not understood", "domain/features/viridian"},
+        {{.more = "<features><viridian/></features>"},
+         "not understood",
+         "domain/features/viridian"},
         {{.more = "<features><acpi x='y'/></features>"}, "'x'", "domain/features/acpi"},
         {{.more = "<features><pmu state='maybe'/></features>"}, "'maybe'", "domain/features/pmu"},
         {{.more = "<clock offset='absolute' start='1'/>"}, "'absolute'", "domain/clock"},
@@ -115,6 +117,9 @@ static void test_not_understood(void)
          "domain/clock/timer"},
         {{.more = "<on_crash>explode</on_crash>"}, "'explode'", "line 5: domain/on_crash"},
         {{.more = "<metadata a='b'/>"}, "'a'", "line 5: domain/metadata"},
+        {{.more = "<metadata><a xmlns='relative'/></metadata>"},
+         "canonical form",
+         "line 5: domain/metadata"},
         {{.more = "<metadata>text</metadata>"}, "text", "line 5: domain/metadata"},
     };
 
@@ -124,8 +129,8 @@ static void test_not_understood(void)
 static void test_not_supported(void)
 {
     static const char *const devices[] = {
-        "sound",     "audio",     "hostdev", "tpm",  "filesystem", "redirdev", "smartcard", "hub",
-        "panic",     "shmem",     "memory",  "nvram", "iommu",     "vsock",    "lease",
+        "sound", "audio", "hostdev", "tpm",   "filesystem", "redirdev", "smartcard", "hub",
+        "panic", "shmem", "memory",  "nvram", "iommu",      "vsock",    "lease",
     };
     static const Refusal refusals[] = {
         {{.more = "<memoryBacking/>"}, "not supported", "line 5: domain/memoryBacking", TRUE},
@@ -141,16 +146,19 @@ static void test_not_supported(void)
         {{.os = "<os><type>exe</type></os>"}, "'exe'", "line 4: domain/os/type", TRUE},
         {{.os = "<os><type arch='aarch64'>hvm</type></os>"}, "'aarch64'", "domain/os/type", TRUE},
         {{.more = "<cpu><numa/></cpu>"}, "not supported", "domain/cpu/numa", TRUE},
-        {{.devices = "<disk type='file'><source file='/aa'/><target dev='vda'/><shareable/></disk>"},
+        {{.devices =
+              "<disk type='file'><source file='/aa'/><target dev='vda'/><shareable/></disk>"},
          "shared",
          "line 6: domain/devices/disk/shareable",
          TRUE},
-        {{.devices = "<disk type='file'><source file='/aa'/><target dev='vda'/><transient/></disk>"},
+        {{.devices =
+              "<disk type='file'><source file='/aa'/><target dev='vda'/><transient/></disk>"},
          "transient",
          "line 6: domain/devices/disk/transient",
          TRUE},
-        {{.devices = "<disk type='network'><source protocol='rbd' name='a'><host name='b'/></source>"
-                     "<target dev='vda'/></disk>"},
+        {{.devices =
+              "<disk type='network'><source protocol='rbd' name='a'><host name='b'/></source>"
+              "<target dev='vda'/></disk>"},
          "'rbd'",
          "line 6: domain/devices/disk/source",
          TRUE},
@@ -259,7 +267,8 @@ static void test_values(void)
          "line 5: domain/cpu/topology"},
         {{.more = "<cpu mode='host-model'><model>qemu64</model></cpu>"}, "custom", "cpu/model"},
         {{.more = "<cpu><model>a,b</model></cpu>"}, "'a,b'", "domain/cpu/model"},
-        {{.more = "<cpu mode='custom'><model>a</model><feature name='b'/><feature name='b'/></cpu>"},
+        {{.more =
+              "<cpu mode='custom'><model>a</model><feature name='b'/><feature name='b'/></cpu>"},
          "'b' is given twice",
          "line 5: domain/cpu/feature"},
         {{.more = "<cpu mode='custom'><model>a</model><feature name='b,c'/></cpu>"},
@@ -279,13 +288,17 @@ static void test_values(void)
         {{.os = "<os><type>hvm</type><kernel>vmlinuz</kernel></os>"},
          "not an absolute path",
          "line 4: domain/os/kernel"},
-        {{.os = "<os><type>hvm</type><cmdline>quiet</cmdline></os>"}, "<kernel>", "line 4: domain/os"},
+        {{.os = "<os><type>hvm</type><cmdline>quiet</cmdline></os>"},
+         "<kernel>",
+         "line 4: domain/os"},
         {{.os = "<os><type>hvm</type><kernel>/vm</kernel><cmdline>a&#10;b</cmdline></os>"},
          "control character",
          "line 4: domain/os/cmdline"},
         {{.os = "<os><type>hvm</type><nvram>/nn</nvram></os>"}, "pflash", "domain/os/nvram"},
         {{.os = "<os><type>hvm</type><loader readonly='yes'/></os>"}, "path", "domain/os/loader"},
-        {{.os = "<os><type>hvm</type><bootmenu timeout='1'/></os>"}, "enable", "line 4: domain/os/bootmenu"},
+        {{.os = "<os><type>hvm</type><bootmenu timeout='1'/></os>"},
+         "enable",
+         "line 4: domain/os/bootmenu"},
         {{.os = "<os><type>hvm</type><bios rebootTimeout='32768'/></os>"}, "'32768'", "os/bios"},
         {{.devices = "<emulator>qemu</emulator>"}, "'qemu'", "line 6: domain/devices/emulator"},
         {{.devices = DISK("vda", "") DISK("vda", "")}, "'vda'", "line 6: domain/devices/disk"},
@@ -338,7 +351,9 @@ static void test_values(void)
          "disk/iotune/size_iops_sec"},
         {{.devices = "<controller type='scsi' model='qemu-xhci'/>"}, "'qemu-xhci'", "controller"},
         {{.devices = "<controller type='pci' index='0' model='pci-root'/>"}, "pci-root", "line 6"},
-        {{.devices = "<controller type='pci' index='1' model='pcie-root'/>"}, "pcie-root", "line 6"},
+        {{.devices = "<controller type='pci' index='1' model='pcie-root'/>"},
+         "pcie-root",
+         "line 6"},
         {{.devices = "<controller type='usb' index='256'/>"}, "'256'", "line 6"},
         {{.devices = "<controller type='usb' index='1'/><controller type='usb' index='1'/>"},
          "two usb controllers 1",
@@ -376,7 +391,9 @@ static void test_values(void)
          "'0'",
          "input/address"},
         {{.devices = "<graphics type='vnc' port='80'/>"}, "80", "line 6: domain/devices/graphics"},
-        {{.devices = "<graphics type='vnc'/><graphics type='vnc'/>"}, "two", "line 6: domain/devices/graphics"},
+        {{.devices = "<graphics type='vnc'/><graphics type='vnc'/>"},
+         "two",
+         "line 6: domain/devices/graphics"},
         {{.devices = "<graphics type='vnc' listen='a b'/>"}, "'a b'", "line 6"},
         {{.devices = "<graphics type='vnc' listen='::1'><listen type='address' address='::2'/>"
                      "</graphics>"},
@@ -422,15 +439,15 @@ static void test_not_xml(void)
 static void test_dtd(void)
 {
     refuse("<!DOCTYPE domain><domain/>", -1, VB_ERROR_INVALID_XML, "DTD", "line 1");
-    refuse("<!DOCTYPE domain SYSTEM 'http://localhost:1/x.dtd'><domain/>", -1,
-           VB_ERROR_INVALID_XML, "DTD", "line 1");
+    refuse("<!DOCTYPE domain SYSTEM 'http://localhost:1/x.dtd'><domain/>", -1, VB_ERROR_INVALID_XML,
+           "DTD", "line 1");
     refuse("<!DOCTYPE domain [<!ENTITY x SYSTEM 'file:///etc/passwd'>]><domain>&x;</domain>", -1,
            VB_ERROR_INVALID_XML, "DTD", "line 1");
 
     g_autoptr(GString) bomb = g_string_new("<!DOCTYPE domain [<!ENTITY e0 'ha'>");
     for (int i = 1; i <= 30; i++)
-        g_string_append_printf(bomb, "<!ENTITY e%d '&e%d;&e%d;&e%d;&e%d;'>", i, i - 1, i - 1,
-                               i - 1, i - 1);
+        g_string_append_printf(bomb, "<!ENTITY e%d '&e%d;&e%d;&e%d;&e%d;'>", i, i - 1, i - 1, i - 1,
+                               i - 1);
     g_string_append(bomb, "]><domain><name>&e30;</name></domain>");
     refuse(bomb->str, -1, VB_ERROR_INVALID_XML, "DTD", "line 1");
 }
@@ -482,8 +499,9 @@ static void test_device_count(void)
     Parts parts = {0};
 
     for (int i = 0; i < 1024; i++)
-        g_string_append_printf(devices, "<disk type='file'><source file='/d%d'/>"
-                                        "<target dev='vd%d'/></disk>",
+        g_string_append_printf(devices,
+                               "<disk type='file'><source file='/d%d'/>"
+                               "<target dev='vd%d'/></disk>",
                                i, i);
     parts.devices = devices->str;
     g_autofree char *good = build(&parts);

@@ -63,7 +63,8 @@ static void test_schema(void)
         g_test_skip("libvirt's schemas are not installed: dumps were not validated");
         return;
     }
-    g_assert_false(model_is_valid("<domain type='qemu'><name>x</name><nonsense/></domain>", &message));
+    g_assert_false(
+        model_is_valid("<domain type='qemu'><name>x</name><nonsense/></domain>", &message));
     g_assert_nonnull(message);
 }
 
@@ -210,9 +211,9 @@ static void test_disks(void)
 
 static void test_ambiguous_disk(void)
 {
-    g_autofree char *two = model_document(
-        "pc", "<disk type='file'><source file='/aa'/><target dev='vda'/></disk>"
-              "<disk type='file'><source file='/aa'/><target dev='vdb'/></disk>");
+    g_autofree char *two =
+        model_document("pc", "<disk type='file'><source file='/aa'/><target dev='vda'/></disk>"
+                             "<disk type='file'><source file='/aa'/><target dev='vdb'/></disk>");
     g_autoptr(VbDomainDef) def = model_define(two, VB_XML_NONE);
     g_autoptr(GError) error = NULL;
 
@@ -237,8 +238,7 @@ static void test_run_time_facts(void)
     g_assert_cmpstr(serial->path, ==, "/dev/pts/4");
     g_assert_cmpstr(console->path, ==, "/dev/pts/4");
     g_assert_cmpstr(console->info.alias, ==, "serial0");
-    g_assert_cmpint(((VbCharDef *)live->channels->pdata[0])->state, ==,
-                    VB_CHANNEL_STATE_CONNECTED);
+    g_assert_cmpint(((VbCharDef *)live->channels->pdata[0])->state, ==, VB_CHANNEL_STATE_CONNECTED);
     g_assert_cmpint(graphics->port, ==, 5900);
     g_assert_true(graphics->autoport);
 
@@ -318,12 +318,23 @@ static void test_memory_units(void)
         const char *unit;
         guint64 value, bytes;
     } cases[] = {
-        {"b", 4096, 4096},      {"bytes", 1025, 2048},        {"KB", 1024, 1024000},
-        {"k", 3, 3072},         {"KiB", 3, 3072},             {"MB", 1, 1000448},
-        {"M", 1, 1 << 20},      {"MiB", 2, 2 << 20},          {"GB", 1, 1000000512},
-        {"G", 1, 1 << 30},      {"GiB", 1, 1 << 30},          {"TB", 1, 1000000000000},
-        {"T", 1, 1ull << 40},   {"TiB", 1, 1ull << 40},       {"PiB", 1, 1ull << 50},
-        {"EiB", 1, 1ull << 60}, {"PB", 1, 1000000000000000},
+        {"b", 4096, 4096},
+        {"bytes", 1025, 2048},
+        {"KB", 1024, 1024000},
+        {"k", 3, 3072},
+        {"KiB", 3, 3072},
+        {"MB", 1, 1000448},
+        {"M", 1, 1 << 20},
+        {"MiB", 2, 2 << 20},
+        {"GB", 1, 1000000512},
+        {"G", 1, 1 << 30},
+        {"GiB", 1, 1 << 30},
+        {"TB", 1, 1000000000000},
+        {"T", 1, 1ull << 40},
+        {"TiB", 1, 1ull << 40},
+        {"PiB", 1, 1ull << 50},
+        {"EiB", 1, 1ull << 60},
+        {"PB", 1, 1000000000000000},
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {

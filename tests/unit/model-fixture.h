@@ -16,10 +16,11 @@ VbDomainDef *model_define(const char *xml, VbXmlFlags flags);
 /* A document of `type` qemu, machine `machine`, with these devices. */
 char *model_document(const char *machine, const char *devices);
 
-/* `error` has this code, and its message holds every one of the texts (NULL-terminated). Clears it. */
+/* `error` has this code, and its message holds every one of the texts (NULL-terminated). Clears it.
+ */
 void model_assert_error(GError **error, VbError code, ...) G_GNUC_NULL_TERMINATED;
 
-/* Is `document` valid against libvirt's schema for domains? FALSE with a message. TRUE where there is
- * no schema: ask model_has_schema(). */
+/* Is `document` valid against libvirt's schema for domains? FALSE with a message. TRUE where there
+ * is no schema: ask model_has_schema(). */
 gboolean model_has_schema(void);
 gboolean model_is_valid(const char *document, char **ret_message);

@@ -132,6 +132,13 @@ static void test_lifecycle(void)
                    "on_reboot");
 }
 
+static void test_readonly(void)
+{
+    assert_refused("qemu", "",
+                   "<disk type='file'><source file='/a'/><target dev='hda'/><readonly/></disk>",
+                   "hda");
+}
+
 static void test_graphics(void)
 {
     g_autoptr(VbQemuCaps) lacking = test_caps_new_without("chardev-spicevmc", 0);
@@ -158,6 +165,7 @@ int main(int argc, char **argv)
     g_test_add_func("/qemu-command/check/cpu-feature-name", test_cpu_feature_name);
     g_test_add_func("/qemu-command/check/clock", test_clock);
     g_test_add_func("/qemu-command/check/lifecycle", test_lifecycle);
+    g_test_add_func("/qemu-command/check/readonly", test_readonly);
     g_test_add_func("/qemu-command/check/graphics", test_graphics);
     g_test_add_func("/qemu-command/check/version", test_version);
     return g_test_run();

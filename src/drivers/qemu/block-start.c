@@ -89,19 +89,14 @@ static const VbDiskDef *job_disk(const VbJob *job, GError **error)
     return vb_domain_def_find_disk(vb_domain_def(info->domain), info->disk, error);
 }
 
-static const VbDiskSource *find_image(const VbDiskDef *disk, guint index)
+/* The image behind which the one with this index stands, or NULL with an error. */
+static const VbDiskSource *image_above(const VbDiskDef *disk, guint index, GError **error)
 {
     for (const VbDiskSource *image = disk->source; image; image = image->backing)
-        if (image->index == index)
-            return image;
-    return NULL;
-}
-
-static VbDiskSource *image_above(const VbDiskDef *disk, guint index)
-{
-    for (VbDiskSource *image = disk->source; image; image = image->backing)
         if (image->backing && image->backing->index == index)
             return image;
+    g_set_error(error, VB_ERROR, VB_ERROR_INVALID_ARGS, "disk '%s' has no image %s[%u] any more",
+                disk->target, disk->target, index);
     return NULL;
 }
 
@@ -133,15 +128,18 @@ static char *relative_name(GPtrArray *nodes, const VbDiskDef *disk, const VbDisk
     return g_steal_pointer(&name);
 }
 
-/* What the image above is to call its new backing image. It is always said: by itself QEMU may
- * write a description of the node ("json:…"), which nothing but QEMU can read. NULL with an error.
- */
-static char *backing_file(GPtrArray *nodes, const VbJobSpec *spec, const VbDiskDef *disk,
-                          const VbDiskSource *overlay, const VbDiskSource *base, GError **error)
+/* What `overlay` is to call its new backing image, the job's base; NULL with an error. It is always
+ * said: by itself QEMU may write a description of the node ("json:…"), which only QEMU can read. */
+static char *backing_file(const VbBlockStart *start, const VbJobSpec *spec, const VbDiskDef *disk,
+                          const VbDiskSource *overlay, GError **error)
 {
+    const VbDiskSource *above = image_above(disk, spec->base_index, error);
+
+    if (!overlay || !above)
+        return NULL;
     if (spec->keep_relative)
-        return relative_name(nodes, disk, overlay, base->index, error);
-    return vb_disk_source_to_string(base);
+        return relative_name(start->nodes, disk, overlay, spec->base_index, error);
+    return vb_disk_source_to_string(above->backing);
 }
 
 static JsonObject *pull_arguments(const VbBlockStart *start, const VbJobSpec *spec,
@@ -152,8 +150,7 @@ static JsonObject *pull_arguments(const VbBlockStart *start, const VbJobSpec *sp
 
     if (spec->base_index > 0) {
         base_node = vb_blockdev_format_node(disk->target, spec->base_index);
-        name = backing_file(start->nodes, spec, disk, disk->source,
-                            find_image(disk, spec->base_index), error);
+        name = backing_file(start, spec, disk, disk->source, error);
         if (!name)
             return NULL;
     }
@@ -170,8 +167,7 @@ static JsonObject *commit_arguments(const VbBlockStart *start, const VbJobSpec *
 
     if (!active) {
         top_node = vb_blockdev_format_node(disk->target, spec->top_index);
-        name = backing_file(start->nodes, spec, disk, image_above(disk, spec->top_index),
-                            find_image(disk, spec->base_index), error);
+        name = backing_file(start, spec, disk, image_above(disk, spec->top_index, error), error);
         if (!name)
             return NULL;
     }
@@ -313,8 +309,7 @@ static void start_node_added(GObject *source, GAsyncResult *result, gpointer use
     if (!reply) {
         const VbJob *job = g_ptr_array_index(start->jobs, start->current);
         g_autofree char *target = vb_disk_source_to_string(vb_job_spec(job)->target);
-        /* It may have been done all the same (a timeout): its name stays on the list, or leaves it.
-         */
+        /* After a timeout it may have been done all the same: only a refusal is certain. */
         if (vb_qmp_call_error_class(result) != VB_QMP_ERROR_NONE)
             g_ptr_array_remove_index(start->added, start->added->len - 1);
         g_prefix_error(&error, "target %s: ", target);

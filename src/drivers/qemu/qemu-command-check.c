@@ -145,6 +145,19 @@ static gboolean check_devices(const VbDomainDef *def, const VbQemuCaps *caps, GE
     return TRUE;
 }
 
+/* ATA knows no write protection; QEMU refuses such a disk when it starts. */
+static gboolean check_disks(const VbDomainDef *def, GError **error)
+{
+    for (guint i = 0; i < def->disks->len; i++) {
+        const VbDiskDef *disk = def->disks->pdata[i];
+        if (disk->readonly && disk->device == VB_DISK_DEVICE_DISK &&
+            (disk->bus == VB_DISK_BUS_IDE || disk->bus == VB_DISK_BUS_SATA))
+            return refuse(def, error, "disk %s cannot be read-only on the bus '%s'", disk->target,
+                          vb_disk_bus_to_string(disk->bus));
+    }
+    return TRUE;
+}
+
 gboolean vb_qemu_command_check(const VbDomainDef *def, const VbQemuCaps *caps, GError **error)
 {
     if (!check_machine(def, caps, error) || !check_cpu(def, caps, error))
@@ -152,6 +165,6 @@ gboolean vb_qemu_command_check(const VbDomainDef *def, const VbQemuCaps *caps, G
     for (guint i = 0; i < def->clock.timers->len; i++)
         if (!check_timer(def, def->clock.timers->pdata[i], error))
             return FALSE;
-    return check_lifecycle(def, error) && check_graphics(def, caps, error) &&
-           check_devices(def, caps, error);
+    return check_lifecycle(def, error) && check_disks(def, error) &&
+           check_graphics(def, caps, error) && check_devices(def, caps, error);
 }

@@ -105,22 +105,37 @@ static JsonObject *controller_properties(const VbDomainDef *def, const VbControl
     g_return_val_if_reached(NULL);
 }
 
-/* QEMU makes devices in the order of the command line: bridges go first, then what they carry, and
- * companions after the EHCI whose bus they join. */
-static guint rank(const VbControllerDef *controller)
+/* How many buses lie between a PCI controller and the root. */
+static guint depth(const VbDomainDef *def, const VbControllerDef *controller)
 {
-    if (controller->type == VB_CONTROLLER_PCI)
-        return 0;
-    return controller->master_startport < 0 ? 1 : 2;
+    guint hops = 0;
+
+    while (controller && controller->info.address.type == VB_ADDRESS_PCI &&
+           controller->info.address.pci.bus > 0 && hops < def->controllers->len) {
+        controller =
+            vb_command_controller(def, VB_CONTROLLER_PCI, controller->info.address.pci.bus);
+        hops++;
+    }
+    return hops;
 }
 
-static int compare_controllers(gconstpointer a, gconstpointer b)
+/* QEMU makes devices in the order of the command line: bridges go first, those nearest to the root
+ * before the others, then what they carry, and companions after the EHCI whose bus they join. */
+static guint rank(const VbDomainDef *def, const VbControllerDef *controller)
+{
+    if (controller->type == VB_CONTROLLER_PCI)
+        return depth(def, controller);
+    return def->controllers->len + (controller->master_startport < 0 ? 1 : 2);
+}
+
+static int compare_controllers(gconstpointer a, gconstpointer b, gpointer def)
 {
     const VbControllerDef *first = *(VbControllerDef *const *)a;
     const VbControllerDef *second = *(VbControllerDef *const *)b;
+    guint first_rank = rank(def, first), second_rank = rank(def, second);
 
-    if (rank(first) != rank(second))
-        return rank(first) < rank(second) ? -1 : 1;
+    if (first_rank != second_rank)
+        return first_rank < second_rank ? -1 : 1;
     if (first->type != second->type)
         return first->type < second->type ? -1 : 1;
     if (first->index != second->index)
@@ -134,7 +149,7 @@ void vb_command_controllers(VbCommand *command)
     g_autoptr(GPtrArray) controllers = g_ptr_array_copy(def->controllers, NULL, NULL);
 
     g_ptr_array_set_free_func(controllers, NULL);
-    g_ptr_array_sort(controllers, compare_controllers);
+    g_ptr_array_sort_with_data(controllers, compare_controllers, (gpointer)def);
     for (guint i = 0; i < controllers->len; i++) {
         const VbControllerDef *controller = controllers->pdata[i];
         if (!is_built_in(def, controller))

@@ -8,6 +8,8 @@
 #include "qmp-args.h"
 #include "vm-private.h"
 
+#define FIRMWARE_RESET_MS 5000u
+
 /* Of the operation's own command: its reply ends the operation. */
 static void on_reply(GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -54,18 +56,33 @@ static void set_reboot_action(VbQemuVm *vm, const char *action)
                           on_action, NULL);
 }
 
-/* With on_reboot 'destroy' QEMU would take our reset for the guest's reboot and end: what it does
- * is decided when the reset is asked for, so that is changed for just that moment. QEMU takes the
- * commands in their order. */
+void vb_qemu_vm_rearm_reboot_action(VbQemuVm *vm)
+{
+    g_clear_handle_id(&vm->priv->reset_timer, g_source_remove);
+    if (vb_domain_def(vm->domain)->on_reboot == VB_ON_EVENT_DESTROY)
+        set_reboot_action(vm, "shutdown");
+}
+
+static gboolean on_reset_over(gpointer data)
+{
+    VbQemuVm *vm = data;
+
+    vm->priv->reset_timer = 0;
+    vb_qemu_vm_rearm_reboot_action(vm);
+    return G_SOURCE_REMOVE;
+}
+
+/* With on_reboot 'destroy' QEMU would take our reset for the guest's reboot and end. So what it
+ * does about one is changed for a while: until the firmware, too, has reset the machine, which
+ * SeaBIOS does when it finds that it has run before, or until it is clear that it does not. */
 static void reset(VbQemuVm *vm, GTask *task)
 {
-    gboolean destroys = vb_domain_def(vm->domain)->on_reboot == VB_ON_EVENT_DESTROY;
-
-    if (destroys)
+    if (vb_domain_def(vm->domain)->on_reboot == VB_ON_EVENT_DESTROY) {
         set_reboot_action(vm, "reset");
+        g_clear_handle_id(&vm->priv->reset_timer, g_source_remove);
+        vm->priv->reset_timer = g_timeout_add(FIRMWARE_RESET_MS, on_reset_over, vm);
+    }
     call(vm, "system_reset", NULL, on_reply, task);
-    if (destroys)
-        set_reboot_action(vm, "shutdown");
 }
 
 /* ---- suspend, resume, destroy -----------------------------------------------------------------

@@ -39,6 +39,7 @@ typedef struct VbQemuVmPrivate {
     const char *end_reason;
     gboolean
         reboot_at_shutdown;   /* the next guest shutdown is the first half of a reboot. Recorded */
+    guint reset_timer;        /* a reset by us is on its way; see vm-operate.c */
     gboolean resetting;       /* a reset in its place is on its way: STOP says nothing */
     const char *pause_reason; /* of the STOP that comes next; NULL: not announced */
     const char *run_reason;   /* of the RESUME that comes next; NULL: "unpaused" */
@@ -84,6 +85,9 @@ void vb_qemu_vm_resume_events(gpointer self, VbDomain *domain);
 
 void vb_qemu_vm_operate(gpointer self, VbDomain *domain, VbDomainOp op, VbDomainOpFlags flags,
                         GTask *task);
+
+/* From now on a reboot is what the definition wants it to be. */
+void vb_qemu_vm_rearm_reboot_action(VbQemuVm *vm);
 
 /* ---- vm-events.c ---- */
 

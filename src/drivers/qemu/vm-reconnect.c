@@ -236,5 +236,6 @@ void vb_qemu_vm_resume_events(gpointer self, VbDomain *domain)
         vb_qemu_vm_guest_shutdown(vm, FALSE);
     else if (g_strcmp0(run_state, "guest-panicked") == 0)
         vb_qemu_vm_guest_panicked(vm);
+    vb_qemu_vm_rearm_reboot_action(vm);
     vb_qmp_release_events(vm->qmp);
 }

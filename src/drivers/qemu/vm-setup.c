@@ -181,8 +181,12 @@ static void add_burst(JsonObject *arguments, const char *name, guint64 burst, gu
 static void add_throttle(Setup *setup, const VbDiskDef *disk)
 {
     const VbDiskIotune *t = &disk->iotune;
+    /* Of a virtio disk the block backend is a child of the device. */
+    g_autofree char *path =
+        g_strconcat("/machine/peripheral/", disk->info.alias,
+                    disk->bus == VB_DISK_BUS_VIRTIO ? "/virtio-backend" : NULL, NULL);
     JsonObject *arguments = vb_qmp_args(
-        VB_ARG_STRING("id", disk->info.alias), VB_ARG_INT("bps", (gint64)t->total_bytes_sec),
+        VB_ARG_STRING("id", path), VB_ARG_INT("bps", (gint64)t->total_bytes_sec),
         VB_ARG_INT("bps_rd", (gint64)t->read_bytes_sec),
         VB_ARG_INT("bps_wr", (gint64)t->write_bytes_sec),
         VB_ARG_INT("iops", (gint64)t->total_iops_sec),

@@ -95,6 +95,7 @@ static void let_go(VbQemuVm *vm)
     priv->over = TRUE;
     g_ptr_array_remove_fast(vm->driver->vms, vm);
     g_clear_handle_id(&priv->timer, g_source_remove);
+    g_clear_handle_id(&priv->reset_timer, g_source_remove);
     g_clear_pointer(&vm->qmp, vb_qmp_free);
     g_clear_pointer(&vm->process, vb_process_free);
 }
@@ -332,7 +333,7 @@ static void on_called(GObject *source, GAsyncResult *result, gpointer data)
     gboolean failed = g_task_had_error(G_TASK(result));
     GCancellable *cancellable = g_task_get_cancellable(G_TASK(result));
 
-    if (vm->priv->over || vm->priv->run_state || !vm->qmp ||
+    if (vm->priv->over || vm->priv->reconnect || vm->priv->run_state || !vm->qmp ||
         vb_qmp_state(vm->qmp) != VB_QMP_RUNNING) {
         /* nothing to be learnt, or the core is not yet ready for it */
     } else if (!failed || vb_qmp_call_error_class(result) != VB_QMP_ERROR_NONE) {

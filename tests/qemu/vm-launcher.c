@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What a detached process gets, what it does not, and how it is found again. */
+#include "launcher.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "error.h"
+#include "wait.h"
+
+typedef struct {
+    char *dir, *log;
+    GAsyncResult *result;
+    char *how; /* how the process ended, once it has */
+} Fixture;
+
+static void setup(Fixture *fixture, gconstpointer data)
+{
+    fixture->dir = g_dir_make_tmp("vb-launcher-XXXXXX", NULL);
+    fixture->log = g_build_filename(fixture->dir, "log", NULL);
+}
+
+static void teardown(Fixture *fixture, gconstpointer data)
+{
+    g_unlink(fixture->log);
+    g_rmdir(fixture->dir);
+    g_free(fixture->dir);
+    g_free(fixture->log);
+    g_free(fixture->how);
+}
+
+static void on_launched(GObject *source, GAsyncResult *result, gpointer data)
+{
+    ((Fixture *)data)->result = g_object_ref(result);
+}
+
+static VbProcess *launch(Fixture *fixture, const char *const *argv, const int *fds, gsize n_fds,
+                         GError **error)
+{
+    static const char *const env[] = {"PATH=/usr/bin:/bin", "GREETING=hello there", NULL};
+    VbLaunchSpec spec = {"test", argv, env, fds, n_fds, fixture->log};
+
+    vb_launcher_detached.launch(NULL, &spec, g_task_new(NULL, NULL, on_launched, fixture));
+    g_assert_null(fixture->result);
+    VB_WAIT_FOR(fixture->result);
+    g_autoptr(GTask) task = G_TASK(g_steal_pointer(&fixture->result));
+    return g_task_propagate_pointer(task, error);
+}
+
+static void on_ended(VbProcess *process, const char *how, gpointer data)
+{
+    Fixture *fixture = data;
+
+    g_assert_null(fixture->how);
+    fixture->how = g_strdup(how);
+}
+
+/* Runs a shell script to its end; its output. */
+static char *run(Fixture *fixture, const char *script, const int *fds, gsize n_fds)
+{
+    const char *argv[] = {"/bin/sh", "-c", script, NULL};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(VbProcess) process = launch(fixture, argv, fds, n_fds, &error);
+    char *output = NULL;
+
+    g_assert_no_error(error);
+    vb_process_watch(process, on_ended, fixture);
+    VB_WAIT_FOR(fixture->how);
+    g_assert_true(g_file_get_contents(fixture->log, &output, NULL, NULL));
+    return output;
+}
+
+static void test_surroundings(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *output = run(fixture,
+                                  "umask; pwd; echo $GREETING; readlink /proc/self/fd/0;"
+                                  "echo error >&2; cut -d' ' -f6 /proc/$$/stat | grep -cx $$;"
+                                  "grep SigBlk /proc/self/status | tr -d '\\t';"
+                                  "grep SigIgn /proc/self/status | tr -d '\\t'",
+                                  NULL, 0);
+    struct stat info;
+
+    g_assert_cmpstr(output, ==,
+                    "0077\n/\nhello there\n/dev/null\nerror\n1\n"
+                    "SigBlk:0000000000000000\nSigIgn:0000000000000000\n");
+    g_assert_cmpstr(fixture->how, ==, "exit status 0");
+    g_assert_cmpint(stat(fixture->log, &info), ==, 0);
+    g_assert_cmpuint(info.st_mode & 0777, ==, 0600);
+}
+
+/* Exactly the descriptors that were handed over, also when they lie in the way of each other. */
+static void test_descriptors(Fixture *fixture, gconstpointer data)
+{
+    int junk = open("/dev/null", O_RDONLY); /* no close-on-exec */
+    int first[2], second[2];
+    g_assert_cmpint(pipe2(first, O_CLOEXEC), ==, 0);
+    g_assert_cmpint(pipe2(second, O_CLOEXEC), ==, 0);
+    int fds[] = {second[1], first[1]};
+    char text[8] = "";
+    g_autofree char *output = run(fixture,
+                                  "echo a >&3; echo b >&4; i=0; while [ $i -lt 256 ]; do"
+                                  " [ -e /proc/$$/fd/$i ] && echo $i; i=$((i+1)); done",
+                                  fds, 2);
+
+    g_assert_cmpstr(output, ==, "0\n1\n2\n3\n4\n");
+    g_assert_cmpint(read(second[0], text, sizeof text), ==, 2);
+    g_assert_cmpstr(text, ==, "a\n");
+    g_assert_cmpint(read(first[0], text, sizeof text), ==, 2);
+    g_assert_cmpstr(text, ==, "b\n");
+    for (int i = 0; i < 2; i++) {
+        close(first[i]);
+        close(second[i]);
+    }
+    close(junk);
+}
+
+static void test_not_executable(Fixture *fixture, gconstpointer data)
+{
+    const char *missing[] = {"/nowhere/program", NULL};
+    const char *directory[] = {"/tmp", NULL};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GError) other = NULL;
+
+    g_assert_null(launch(fixture, missing, NULL, 0, &error));
+    g_assert_error(error, VB_ERROR, VB_ERROR_FAILED);
+    g_assert_nonnull(strstr(error->message, "/nowhere/program: No such file"));
+    g_assert_null(launch(fixture, directory, NULL, 0, &other));
+    g_assert_nonnull(strstr(other->message, "/tmp: Permission denied"));
+}
+
+static void test_find(Fixture *fixture, gconstpointer data)
+{
+    const char *argv[] = {"/bin/sh", "-c", "exec tail -f /dev/null", NULL};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(VbProcess) process = launch(fixture, argv, NULL, 0, &error);
+    g_assert_no_error(error);
+    pid_t pid = process->pid;
+    guint64 start_time = process->start_time;
+
+    /* Let go of and found again. */
+    g_clear_pointer(&process, vb_process_free);
+    process = vb_process_find(pid, start_time, &error);
+    g_assert_no_error(error);
+
+    /* The same pid, another process. */
+    g_assert_null(vb_process_find(pid, start_time + 1, &error));
+    g_assert_error(error, VB_ERROR, VB_ERROR_DOMAIN_NOT_RUNNING);
+    g_clear_error(&error);
+
+    vb_process_watch(process, on_ended, fixture);
+    vb_process_kill(process, SIGTERM);
+    VB_WAIT_FOR(fixture->how);
+    g_assert_true(g_str_has_prefix(fixture->how, "killed by signal 15"));
+    g_assert_cmpint(kill(pid, 0), ==, -1);
+    g_assert_null(vb_process_find(pid, start_time, &error));
+    g_assert_error(error, VB_ERROR, VB_ERROR_DOMAIN_NOT_RUNNING);
+    vb_process_kill(process, SIGTERM);
+}
+
+/* One that ended while nobody held it is not there, though it has not been reaped. */
+static void test_find_zombie(Fixture *fixture, gconstpointer data)
+{
+    const char *argv[] = {"/bin/true", NULL};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(VbProcess) process = launch(fixture, argv, NULL, 0, &error);
+    g_assert_no_error(error);
+    siginfo_t info;
+
+    g_assert_cmpint(waitid(P_PID, (id_t)process->pid, &info, WEXITED | WNOWAIT), ==, 0);
+    g_assert_null(vb_process_find(process->pid, process->start_time, &error));
+    g_assert_error(error, VB_ERROR, VB_ERROR_DOMAIN_NOT_RUNNING);
+    /* And now it is reaped. */
+    g_assert_cmpint(waitid(P_PID, (id_t)process->pid, &info, WEXITED | WNOHANG), ==, -1);
+    g_assert_cmpint(errno, ==, ECHILD);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    signal(SIGUSR1, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+#define ADD(name, func) g_test_add("/qemu/launcher/" name, Fixture, NULL, setup, func, teardown)
+    ADD("surroundings", test_surroundings);
+    ADD("descriptors", test_descriptors);
+    ADD("not-executable", test_not_executable);
+    ADD("find", test_find);
+    ADD("find-zombie", test_find_zombie);
+    return g_test_run();
+}
