@@ -7,7 +7,7 @@
 #include "host.h"
 
 #define VB_RECORD_VERSION 1
-#define VB_RECORD_MAX_SIZE (64 * 1024)
+#define VB_RECORD_MAX_SIZE (1024 * 1024) /* a job's names the images of a chain */
 #define VB_DEFINITION_MAX_SIZE (1024 * 1024)
 
 /* ---- host ---- */
@@ -28,8 +28,8 @@ struct VbHost {
     GHashTable *by_name;  /* name → VbDomain */
     GHashTable *reserved; /* names and UUIDs of definitions that are being written */
     guint next_job, next_id;
-    GPtrArray *orphans; /* domains that are gone and have jobs yet: after a load, until announced */
-    GQueue concluded;   /* VbJob, oldest first: what expires */
+    GPtrArray *orphans; /* domains that are gone and have jobs yet, owned: until announced */
+    GQueue concluded;   /* VbJob, owned, oldest first: what expires */
     guint expiry_source;
     gboolean announced;
 };
@@ -40,10 +40,11 @@ void vb_host_insert(VbHost *host, VbDomain *domain);
 void vb_host_remove(VbHost *host, VbDomain *domain);
 guint vb_host_take_job_number(VbHost *host);
 guint vb_host_take_id(VbHost *host);
-void vb_host_load_counters(VbHost *host);
 /* A job concluded: it stays for its time. */
 void vb_host_keep_concluded(VbHost *host, VbJob *job);
 void vb_host_forget_concluded(VbHost *host, VbJob *job);
+/* Those whose time is over go; the timer is set for the next one. */
+void vb_host_expire_concluded(VbHost *host);
 
 /* Emits to the objects. */
 #define VB_EMIT(host, member, ...)                                                                 \
@@ -79,12 +80,16 @@ struct VbDomain {
     GPtrArray *cleaning;    /* concluded jobs whose nodes are being dropped, owned */
     GPtrArray *start_queue; /* of GTask: starts that wait for a clean-up */
     guint poll_source;
-    gboolean polling; /* a query is on its way */
-    struct {          /* the VM is gone, but a job's start still has to be answered */
+    guint queries;         /* on their way */
+    gboolean unreconciled; /* it was found again and has not told its jobs yet */
+    struct {               /* the VM is gone, but a job's start still has to be answered */
         gboolean pending;
         VbDomainState state;
         const char *reason;
     } gone;
+
+    gboolean definition_locked;
+    GQueue definition_turns; /* who waits for it */
 
     gpointer driver_data, user_data;
     GDestroyNotify driver_data_destroy, user_data_destroy;
@@ -95,19 +100,26 @@ VbDomain *vb_domain_new(VbHost *host, const VbHostDriver *driver, const VbDomain
                         guint uid);
 /* Replaces the stored definition (NULL: becomes transient); announces what changed. */
 void vb_domain_set_stored(VbDomain *domain, VbDomainDef *def);
+/* Whoever changes the stored definition does it from its copy to the end of the write alone, so that
+ * memory and file tell the same, and a definition that goes does not come back: `func` is called
+ * when it is its turn, at once when nobody else is at it; then vb_domain_unlock_definition() is
+ * owed. The caller keeps the domain until then. */
+typedef void (*VbDefinitionFunc)(gpointer user_data);
+void vb_domain_lock_definition(VbDomain *domain, VbDefinitionFunc func, gpointer user_data);
+void vb_domain_unlock_definition(VbDomain *domain);
 /* Takes the slot for one of the core's own operations; BUSY when it is taken. */
 VbOperation *vb_domain_take_slot(VbDomain *domain, VbDomainOp op, GError **error);
 void vb_domain_release_slot(VbOperation *operation);
 /* Goes on with a vb_domain_gone() that waited for held jobs. */
 void vb_domain_check_gone(VbDomain *domain);
-gboolean vb_domain_remove_record(VbDomain *domain);
 /* START gives a domain that is to be made active its live definition. */
 void vb_domain_begin_life(VbDomain *domain, VbDomainDef *live);
 /* Gives each image of a live chain an index, where the driver gave none. */
 void vb_domain_number_images(VbDomain *domain);
 gboolean vb_domain_load_record(VbDomain *domain, GKeyFile *record, GError **error);
 GKeyFile *vb_record_read(const char *path, const char *group, GError **error);
-gboolean vb_record_write(const char *path, GKeyFile *record, const char *domain, const char *job);
+/* One that cannot be written is logged, and keeps nothing back. */
+void vb_record_write(const char *path, GKeyFile *record, const char *domain, const char *job);
 
 /* ---- job ---- */
 
@@ -149,11 +161,13 @@ struct VbJob {
     gboolean pending_seen; /* the hypervisor said PENDING before */
     gboolean end_known;    /* the end was reported, its outcome is being worked out */
     VbJobResult outcome;   /* … and is this, waiting for the definition to be written; or NONE */
+    char *outcome_error;   /* its text */
     gboolean announced;    /* the terminal signal is out */
     gboolean cleaned;
     gboolean held;
     GQueue reports;     /* of VbJobReport, while held */
     guint command;      /* serial of the newest cancel or pivot; answers to older ones are void */
+    GError *refused;    /* the newest one was, and why; what became of the job is not known yet */
     GPtrArray *waiters; /* of GTask; its task data says what for */
     gboolean removed;
 
@@ -191,7 +205,7 @@ void vb_job_domain_gone(VbJob *job, gboolean stopped);
 void vb_job_end_silently(VbJob *job);
 /* What a query says of the job: NULL when it knows none. `refused`: a command of ours failed, so
  * that a job which is still alive goes back to what it was. */
-void vb_job_reconcile(VbJob *job, const VbJobStatus *status, GError *refused);
+void vb_job_reconcile(VbJob *job, const VbJobStatus *status, const GError *refused);
 /* Asks the driver what it knows of `job`, because it refused a command with `error` (taken). */
 void vb_job_ask_after_refusal(VbJob *job, GError *error);
 /* After a reconnect: all jobs of the domain, and those that are not ours. */
@@ -211,6 +225,5 @@ gboolean vb_job_is_applied(const VbJob *job, const VbDomainDef *def);
 
 gboolean vb_job_result_from_string(const char *string, VbJobResult *ret_result);
 gboolean vb_job_reason_from_string(const char *string, VbJobReason *ret_reason);
-gboolean vb_job_record_save(VbJob *job);
 void vb_job_record_remove(VbJob *job);
 VbJob *vb_job_record_load(VbDomain *domain, const char *path, GError **error);

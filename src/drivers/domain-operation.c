@@ -258,27 +258,41 @@ static void undefined(GObject *source, GAsyncResult *result, gpointer user_data)
     VbOperation *operation = g_task_get_task_data(client);
     g_autoptr(VbDomain) domain = vb_domain_ref(operation->domain);
     GError *error = NULL;
+    gboolean gone = vb_store_write_finish(domain->host->store, result, &error);
 
     vb_domain_release_slot(operation);
-    if (!vb_store_write_finish(domain->host->store, result, &error)) {
+    if (gone) {
+        vb_domain_lifecycle(domain, "undefined", "removed");
+        if (domain->live) {
+            vb_domain_set_stored(domain, NULL);
+        } else {
+            domain->info.persistent = FALSE;
+            vb_host_remove(domain->host, domain);
+        }
+    }
+    vb_domain_unlock_definition(domain);
+    if (gone)
+        g_task_return_boolean(client, TRUE);
+    else
         g_task_return_error(client, error);
-        return;
-    }
-    vb_domain_lifecycle(domain, "undefined", "removed");
-    if (domain->live) {
-        vb_domain_set_stored(domain, NULL);
-    } else {
-        domain->info.persistent = FALSE;
-        vb_host_remove(domain->host, domain);
-    }
-    g_task_return_boolean(client, TRUE);
+}
+
+static void remove_definition(gpointer user_data)
+{
+    GTask *client = user_data;
+    const VbDomain *domain = ((VbOperation *)g_task_get_task_data(client))->domain;
+    g_autofree char *autostart = vb_paths_autostart(domain->host->paths, domain->info.uuid);
+    g_autofree char *definition = vb_paths_definition(domain->host->paths, domain->info.uuid);
+
+    /* The writer keeps the order: the definition goes last, so that its end is the end of both. */
+    if (domain->info.autostart)
+        vb_store_write_async(domain->host->store, autostart, NULL, NULL, NULL);
+    vb_store_write_async(domain->host->store, definition, NULL, undefined, client);
 }
 
 void vb_domain_undefine_async(VbDomain *domain, GAsyncReadyCallback callback, gpointer user_data)
 {
     g_autoptr(GTask) client = g_task_new(NULL, NULL, callback, user_data);
-    g_autofree char *autostart = vb_paths_autostart(domain->host->paths, domain->info.uuid);
-    g_autofree char *definition = vb_paths_definition(domain->host->paths, domain->info.uuid);
     GError *error = NULL;
 
     VbOperation *operation = vb_domain_take_slot(domain, VB_DOMAIN_OP_UNDEFINE, &error);
@@ -292,11 +306,7 @@ void vb_domain_undefine_async(VbDomain *domain, GAsyncReadyCallback callback, gp
         return;
     }
     g_task_set_task_data(client, operation, NULL);
-    /* The writer keeps the order: the definition goes last, so that its end is the end of both. */
-    if (domain->info.autostart)
-        vb_store_write_async(domain->host->store, autostart, NULL, NULL, NULL);
-    vb_store_write_async(domain->host->store, definition, NULL, undefined,
-                         g_steal_pointer(&client));
+    vb_domain_lock_definition(domain, remove_definition, g_steal_pointer(&client));
 }
 
 gboolean vb_domain_undefine_finish(VbDomain *domain, GAsyncResult *result, GError **error)

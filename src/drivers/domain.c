@@ -35,6 +35,7 @@ VbDomain *vb_domain_new(VbHost *host, const VbHostDriver *driver, const VbDomain
     domain->starting = g_ptr_array_new_with_free_func((GDestroyNotify)vb_job_unref);
     domain->cleaning = g_ptr_array_new_with_free_func((GDestroyNotify)vb_job_unref);
     domain->start_queue = g_ptr_array_new_with_free_func(g_object_unref);
+    g_queue_init(&domain->definition_turns);
     return domain;
 }
 
@@ -59,6 +60,7 @@ static void domain_clear(gpointer data)
     g_ptr_array_unref(domain->starting);
     g_ptr_array_unref(domain->cleaning);
     g_ptr_array_unref(domain->start_queue);
+    g_queue_clear_full(&domain->definition_turns, g_free);
     g_free((char *)domain->info.uuid);
     g_free((char *)domain->info.name);
     g_free(domain->run_dir);
@@ -156,17 +158,14 @@ GKeyFile *vb_record_read(const char *path, const char *group, GError **error)
     return NULL;
 }
 
-/* A record that cannot be written is logged, and keeps nothing back. */
-gboolean vb_record_write(const char *path, GKeyFile *record, const char *domain, const char *job)
+void vb_record_write(const char *path, GKeyFile *record, const char *domain, const char *job)
 {
     g_autoptr(GError) error = NULL;
     gsize length;
     g_autofree char *contents = g_key_file_to_data(record, &length, NULL);
 
-    if (vb_store_write_record(path, contents, length, &error))
-        return TRUE;
-    vb_log_warning(domain, job, "%s", error->message);
-    return FALSE;
+    if (!vb_store_write_record(path, contents, length, &error))
+        vb_log_warning(domain, job, "%s", error->message);
 }
 
 static char *record_path(const VbDomain *domain)
@@ -235,7 +234,7 @@ static void save_live_def(VbDomain *domain)
 
 /* Removes what the life of the domain left below /run; records of jobs that are still shown stay.
  */
-gboolean vb_domain_remove_record(VbDomain *domain)
+static void remove_record(VbDomain *domain)
 {
     g_autoptr(GDir) dir = g_dir_open(domain->run_dir, 0, NULL);
     const char *name;
@@ -245,7 +244,7 @@ gboolean vb_domain_remove_record(VbDomain *domain)
         if (!g_str_has_prefix(name, "job-"))
             g_unlink(path);
     }
-    return g_rmdir(domain->run_dir) == 0;
+    g_rmdir(domain->run_dir);
 }
 
 void vb_domain_live_def_changed(VbDomain *domain)
@@ -369,7 +368,7 @@ void vb_domain_gone(VbDomain *domain, VbDomainState state, const char *reason)
     if (has_held_job(domain)) {
         domain->gone.pending = TRUE;
         domain->gone.state = state;
-        domain->gone.reason = reason;
+        domain->gone.reason = g_intern_string(reason);
         return;
     }
 
@@ -378,8 +377,23 @@ void vb_domain_gone(VbDomain *domain, VbDomainState state, const char *reason)
     for (guint i = 0; i < jobs->len; i++)
         vb_job_domain_gone(g_ptr_array_index(jobs, i), domain->stopping);
     g_clear_handle_id(&domain->poll_source, g_source_remove);
+    domain->unreconciled = FALSE;
 
     gboolean was_started = domain->was_started;
+    VbDomainProps props = VB_DOMAIN_PROP_DEFINITION;
+    if (!was_started && state == VB_DOMAIN_CRASHED) {
+        /* A start that came to nothing. */
+        state = VB_DOMAIN_SHUT_OFF;
+        reason = "failed";
+    }
+    if (domain->info.state != state || !g_str_equal(domain->info.reason, reason))
+        props |= VB_DOMAIN_PROP_STATE;
+    if (was_started)
+        props |= VB_DOMAIN_PROP_ID;
+    if (domain->info.config_pending)
+        props |= VB_DOMAIN_PROP_CONFIG_PENDING;
+    if (!domain->info.responsive)
+        props |= VB_DOMAIN_PROP_RESPONSIVE;
     g_autoptr(VbDomainDef) live = g_steal_pointer(&domain->live);
     /* A transient domain has no other definition: it is read until the object is gone. */
     if (!domain->stored)
@@ -391,14 +405,11 @@ void vb_domain_gone(VbDomain *domain, VbDomainState state, const char *reason)
     domain->info.responsive = TRUE;
     domain->stopping = FALSE;
     domain->was_started = FALSE;
-    vb_domain_remove_record(domain);
+    remove_record(domain);
 
-    if (was_started) {
-        VB_EMIT(domain->host, domain_changed, domain,
-                VB_DOMAIN_PROP_STATE | VB_DOMAIN_PROP_ID | VB_DOMAIN_PROP_DEFINITION |
-                    VB_DOMAIN_PROP_CONFIG_PENDING | VB_DOMAIN_PROP_RESPONSIVE);
+    VB_EMIT(domain->host, domain_changed, domain, props);
+    if (was_started)
         vb_domain_lifecycle(domain, state == VB_DOMAIN_CRASHED ? "crashed" : "stopped", reason);
-    }
     if (!domain->info.persistent && !domain->removed)
         vb_host_remove(domain->host, domain);
     /* The driver answers what it still had to do: after everything that became of it. */
@@ -422,12 +433,43 @@ void vb_domain_set_stored(VbDomain *domain, VbDomainDef *def)
             props |= VB_DOMAIN_PROP_CONFIG_PENDING;
         }
     }
+    if (!def && domain->info.config_pending) {
+        domain->info.config_pending = FALSE;
+        props |= VB_DOMAIN_PROP_CONFIG_PENDING;
+    }
     VbDomainDef *old = g_steal_pointer(&domain->stored);
     domain->stored = def;
     if (domain->live)
         vb_domain_save(domain);
     VB_EMIT(domain->host, domain_changed, domain, props);
     vb_domain_def_unref(old);
+}
+
+typedef struct {
+    VbDefinitionFunc func;
+    gpointer user_data;
+} DefinitionTurn;
+
+void vb_domain_lock_definition(VbDomain *domain, VbDefinitionFunc func, gpointer user_data)
+{
+    if (domain->definition_locked) {
+        DefinitionTurn *turn = g_new(DefinitionTurn, 1);
+        *turn = (DefinitionTurn){func, user_data};
+        g_queue_push_tail(&domain->definition_turns, turn);
+        return;
+    }
+    domain->definition_locked = TRUE;
+    func(user_data);
+}
+
+void vb_domain_unlock_definition(VbDomain *domain)
+{
+    g_autofree DefinitionTurn *turn = g_queue_pop_head(&domain->definition_turns);
+
+    if (turn)
+        turn->func(turn->user_data);
+    else
+        domain->definition_locked = FALSE;
 }
 
 void vb_domain_number_images(VbDomain *domain)

@@ -39,13 +39,14 @@ typedef enum {
 /* Which properties of a job changed. */
 typedef enum {
     VB_JOB_PROP_STATE = 1 << 0,
-    VB_JOB_PROP_RESULT = 1 << 1, /* and the error's name and message, end time, Cancelable */
+    VB_JOB_PROP_RESULT = 1 << 1, /* and the error's name and message, end time */
     VB_JOB_PROP_PROGRESS = 1 << 2,
     VB_JOB_PROP_BANDWIDTH = 1 << 3,
     VB_JOB_PROP_READY = 1 << 4,
     VB_JOB_PROP_CANCEL_REQUESTED = 1 << 5,
     VB_JOB_PROP_PIVOT_REQUESTED = 1 << 6,
     VB_JOB_PROP_IO_STATUS = 1 << 7,
+    VB_JOB_PROP_CANCELABLE = 1 << 8,
 } VbJobProps;
 
 /* What the objects are told. All on the main thread; nothing may be destroyed from within. */

@@ -106,23 +106,39 @@ static void stored(GObject *source, GAsyncResult *result, gpointer user_data)
     VbHost *host = define->host;
     GError *error = NULL;
 
-    if (!vb_store_write_finish(host->store, result, &error)) {
+    gboolean written = vb_store_write_finish(host->store, result, &error);
+    /* A transient domain that ended meanwhile is defined anew. */
+    gboolean is_new = !define->domain || define->domain->removed;
+    if (written && !is_new)
+        vb_domain_set_stored(define->domain, vb_domain_def_ref(define->def));
+    if (define->domain)
+        vb_domain_unlock_definition(define->domain);
+    g_clear_pointer(&define->slot, vb_domain_release_slot);
+    if (!written) {
         g_task_return_error(task, error);
         return;
     }
-    gboolean is_new = !define->domain;
     if (is_new) {
+        vb_domain_unref(define->domain);
         define->domain = vb_domain_new(host, define->driver, define->def, define->uid);
         define->domain->stored = vb_domain_def_ref(define->def);
         define->domain->info.persistent = TRUE;
         vb_host_insert(host, define->domain);
         VB_EMIT(host, domain_added, define->domain);
-    } else {
-        vb_domain_set_stored(define->domain, vb_domain_def_ref(define->def));
-        g_clear_pointer(&define->slot, vb_domain_release_slot);
     }
     vb_domain_lifecycle(define->domain, "defined", is_new ? "added" : "updated");
     g_task_return_pointer(task, vb_domain_ref(define->domain), (GDestroyNotify)vb_domain_unref);
+}
+
+static void write_definition(gpointer user_data)
+{
+    GTask *task = user_data;
+    const Define *define = g_task_get_task_data(task);
+    g_autofree char *path = vb_paths_definition(define->host->paths, define->def->uuid);
+    char *xml = vb_domain_def_format(define->def, VB_FORMAT_SECURE);
+    g_autoptr(GBytes) contents = g_bytes_new_take(xml, strlen(xml));
+
+    vb_store_write_async(define->host->store, path, contents, stored, task);
 }
 
 static void prepared(GObject *source, GAsyncResult *result, gpointer user_data)
@@ -155,11 +171,10 @@ static void prepared(GObject *source, GAsyncResult *result, gpointer user_data)
             return;
         }
         define->domain = vb_domain_ref(existing);
+        vb_domain_lock_definition(existing, write_definition, g_steal_pointer(&task));
+        return;
     }
-    g_autofree char *path = vb_paths_definition(host->paths, define->def->uuid);
-    char *xml = vb_domain_def_format(define->def, VB_FORMAT_SECURE);
-    g_autoptr(GBytes) contents = g_bytes_new_take(xml, strlen(xml));
-    vb_store_write_async(host->store, path, contents, stored, g_steal_pointer(&task));
+    write_definition(g_steal_pointer(&task));
 }
 
 static void define_async(VbHost *host, VbDomain *only, const char *xml, gboolean transient,

@@ -92,6 +92,13 @@ static int compare_numbers(gconstpointer a, gconstpointer b)
     return (first->info.number > second->info.number) - (first->info.number < second->info.number);
 }
 
+static int compare_ends(gconstpointer a, gconstpointer b)
+{
+    const VbJob *first = *(VbJob *const *)a, *second = *(VbJob *const *)b;
+    return (first->info.end_time > second->info.end_time) -
+           (first->info.end_time < second->info.end_time);
+}
+
 static void load_jobs(VbDomain *domain)
 {
     g_autoptr(GDir) dir = g_dir_open(domain->run_dir, 0, NULL);
@@ -129,7 +136,7 @@ static void keep_concluded(VbHost *host, GPtrArray *domains)
                 g_ptr_array_add(concluded, job);
         }
     }
-    g_ptr_array_sort(concluded, compare_numbers);
+    g_ptr_array_sort(concluded, compare_ends);
     for (guint i = 0; i < concluded->len; i++)
         vb_host_keep_concluded(host, g_ptr_array_index(concluded, i));
 }
@@ -189,11 +196,14 @@ static void jobs_known(GObject *source, GAsyncResult *result, gpointer user_data
     g_autoptr(GError) error = NULL;
     g_autoptr(GPtrArray) statuses = g_task_propagate_pointer(G_TASK(result), &error);
 
-    if (statuses && domain->live)
+    if (statuses && domain->live) {
         vb_domain_reconcile_jobs(domain, statuses);
-    else
+    } else if (domain->live) {
         vb_log_warning(domain->info.uuid, NULL, "the jobs of domain '%s' are not known: %s",
-                       domain->info.name, error ? error->message : "it is gone");
+                       domain->info.name, error->message);
+        domain->unreconciled = TRUE;
+        vb_domain_arm_poll(domain);
+    }
     resume(domain);
     no_longer_pending(reconnect);
     reconnect_free(reconnect);
@@ -295,6 +305,17 @@ static void load_orphans(VbHost *host, const char *uuid)
     g_ptr_array_add(host->orphans, domain);
 }
 
+/* Nothing runs there (any more): the jobs that it left. */
+static void load_ended(VbHost *host, const char *uuid)
+{
+    VbDomain *known = vb_host_domain_by_uuid(host, uuid);
+
+    if (known)
+        load_jobs(known);
+    else
+        load_orphans(host, uuid);
+}
+
 /* A directory below /run: a domain that ran, or only jobs that it left. */
 static void load_running(VbHost *host, const char *uuid, GTask *load)
 {
@@ -306,11 +327,7 @@ static void load_running(VbHost *host, const char *uuid, GTask *load)
 
     g_autoptr(VbDomain) domain = NULL;
     if (!g_file_test(path, G_FILE_TEST_EXISTS)) {
-        VbDomain *known = vb_host_domain_by_uuid(host, uuid);
-        if (known)
-            load_jobs(known);
-        else
-            load_orphans(host, uuid);
+        load_ended(host, uuid);
         return;
     }
     g_autoptr(GKeyFile) record = vb_record_read(path, "domain", &error);
@@ -318,7 +335,11 @@ static void load_running(VbHost *host, const char *uuid, GTask *load)
         domain = load_definition(host, live_path, uuid, VB_XML_LIVE, &live, &error);
     if (!domain || !vb_domain_load_record(domain, record, &error)) {
         g_clear_pointer(&live, vb_domain_def_unref);
+        if (record)
+            vb_store_set_aside(live_path, error);
         vb_store_set_aside(path, error);
+        /* Its jobs have their ends all the same. */
+        load_ended(host, uuid);
         return;
     }
     domain->live = live;
@@ -390,10 +411,11 @@ static void autostart(VbHost *host, GPtrArray *domains)
 static void announce_jobs(VbDomain *domain)
 {
     g_autoptr(GPtrArray) jobs = vb_domain_take_jobs(domain);
+    gboolean orphans = domain->removed;
 
     for (guint i = 0; i < jobs->len; i++) {
         VbJob *job = g_ptr_array_index(jobs, i);
-        if (domain->removed)
+        if (orphans)
             VB_EMIT(domain->host, job_added, job);
         if (!vb_job_is_live(job))
             vb_job_announce(job);
@@ -409,15 +431,15 @@ void vb_host_announce(VbHost *host)
     g_autoptr(GPtrArray) domains = vb_host_domains(host);
     g_autoptr(GPtrArray) orphans = g_steal_pointer(&host->orphans);
 
-    host->orphans = g_ptr_array_new();
+    host->orphans = g_ptr_array_new_with_free_func((GDestroyNotify)vb_domain_unref);
     host->announced = TRUE;
     for (guint i = 0; i < domains->len; i++)
         vb_domain_ref(g_ptr_array_index(domains, i));
     g_ptr_array_set_free_func(domains, (GDestroyNotify)vb_domain_unref);
-    g_ptr_array_set_free_func(orphans, (GDestroyNotify)vb_domain_unref);
     for (guint i = 0; i < domains->len; i++)
         announce_jobs(g_ptr_array_index(domains, i));
     for (guint i = 0; i < orphans->len; i++)
         announce_jobs(g_ptr_array_index(orphans, i));
+    vb_host_expire_concluded(host);
     autostart(host, domains);
 }

@@ -13,6 +13,8 @@
 #define CONCLUDED_KEPT_US (60 * G_USEC_PER_SEC) /* how long a concluded job is shown */
 #define CONCLUDED_KEPT 256                      /* and how many of them at the most */
 
+static void load_counters(VbHost *host);
+
 VbHost *vb_host_new(const VbPaths *paths, VbStore *store, const VbDriverEvents *events,
                     gpointer user_data)
 {
@@ -27,11 +29,11 @@ VbHost *vb_host_new(const VbPaths *paths, VbStore *store, const VbDriverEvents *
         g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)vb_domain_unref);
     host->by_name = g_hash_table_new(g_str_hash, g_str_equal);
     host->reserved = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    host->orphans = g_ptr_array_new();
+    host->orphans = g_ptr_array_new_with_free_func((GDestroyNotify)vb_domain_unref);
     host->next_job = 1;
     host->next_id = 1;
     g_queue_init(&host->concluded);
-    vb_host_load_counters(host);
+    load_counters(host);
     return host;
 }
 
@@ -49,6 +51,8 @@ void vb_host_free(VbHost *host)
         g_ptr_array_remove(job->info.domain->jobs, job);
         vb_job_unref(job);
     }
+    for (guint i = 0; i < host->orphans->len; i++)
+        g_ptr_array_set_size(((VbDomain *)g_ptr_array_index(host->orphans, i))->jobs, 0);
     g_hash_table_iter_init(&iter, host->by_uuid);
     while (g_hash_table_iter_next(&iter, NULL, &domain)) {
         g_clear_handle_id(&((VbDomain *)domain)->poll_source, g_source_remove);
@@ -118,6 +122,8 @@ void vb_host_remove(VbHost *host, VbDomain *domain)
 
     domain->removed = TRUE;
     /* The jobs of a domain that is gone stay for their time: they say how they ended. */
+    if (!host->announced && domain->jobs->len > 0)
+        g_ptr_array_add(host->orphans, vb_domain_ref(domain));
     g_hash_table_remove(host->by_name, domain->info.name);
     g_hash_table_remove(host->by_uuid, domain->info.uuid);
     VB_EMIT(host, domain_removed, domain);
@@ -172,7 +178,7 @@ static char *counters_path(VbHost *host)
     return g_build_filename(host->paths->run_dir, "counters", NULL);
 }
 
-void vb_host_load_counters(VbHost *host)
+static void load_counters(VbHost *host)
 {
     g_autofree char *path = counters_path(host);
     g_autoptr(GError) error = NULL;
@@ -218,38 +224,31 @@ guint vb_host_take_id(VbHost *host)
 /* ---- concluded jobs ---------------------------------------------------------------------------
  */
 
-static void arm_expiry(VbHost *host);
-
-static void expire(VbHost *host)
-{
-    gint64 now = g_get_real_time();
-    VbJob *oldest;
-
-    while ((oldest = g_queue_peek_head(&host->concluded)) &&
-           (host->concluded.length > CONCLUDED_KEPT ||
-            now - oldest->info.end_time >= CONCLUDED_KEPT_US))
-        vb_domain_remove_job(oldest->info.domain, oldest);
-}
-
 static gboolean on_expiry(gpointer user_data)
 {
     VbHost *host = user_data;
 
     host->expiry_source = 0;
-    expire(host);
-    arm_expiry(host);
+    vb_host_expire_concluded(host);
     return G_SOURCE_REMOVE;
 }
 
-static void arm_expiry(VbHost *host)
+void vb_host_expire_concluded(VbHost *host)
 {
-    VbJob *oldest = g_queue_peek_head(&host->concluded);
+    gint64 now = g_get_real_time();
+    VbJob *oldest;
+
+    /* One whose end nobody has been told stays until vb_host_announce(). */
+    while ((oldest = g_queue_peek_head(&host->concluded)) && oldest->announced &&
+           (host->concluded.length > CONCLUDED_KEPT ||
+            now - oldest->info.end_time >= CONCLUDED_KEPT_US))
+        vb_domain_remove_job(oldest->info.domain, oldest);
 
     g_clear_handle_id(&host->expiry_source, g_source_remove);
-    if (!oldest)
+    if (!oldest || !host->announced)
         return;
     /* The clock may have been set: never wait longer than a job's whole time. */
-    gint64 left = oldest->info.end_time + CONCLUDED_KEPT_US - g_get_real_time();
+    gint64 left = oldest->info.end_time + CONCLUDED_KEPT_US - now;
     left = CLAMP(left, 0, CONCLUDED_KEPT_US);
     host->expiry_source = g_timeout_add(left / 1000 + 1, on_expiry, host);
 }
@@ -257,8 +256,7 @@ static void arm_expiry(VbHost *host)
 void vb_host_keep_concluded(VbHost *host, VbJob *job)
 {
     g_queue_push_tail(&host->concluded, vb_job_ref(job));
-    expire(host);
-    arm_expiry(host);
+    vb_host_expire_concluded(host);
 }
 
 void vb_host_forget_concluded(VbHost *host, VbJob *job)

@@ -143,6 +143,7 @@ static GTask *command_new(VbJob *job, gboolean cancel)
 {
     Command *command = g_new0(Command, 1);
 
+    g_clear_error(&job->refused); /* that was about the command before */
     command->job = vb_job_ref(job);
     command->command = ++job->command;
     command->cancel = cancel;
@@ -190,8 +191,7 @@ static gboolean check_live(VbJob *job, const char *what, GError **error)
 
 static gboolean check_ending(VbJob *job, GError **error)
 {
-    const char *pending =
-        job->finalizing || job->intent == VB_INTENT_PIVOT ? "a pivot" : "a cancel";
+    const char *pending = job->intent == VB_INTENT_PIVOT ? "a pivot" : "a cancel";
 
     if (!job->finalizing && !job->end_known && job->intent == VB_INTENT_NONE)
         return TRUE;
@@ -312,11 +312,11 @@ static void setting_done(GObject *source, GAsyncResult *result, gpointer user_da
             job->info.io_status = VB_IO_STATUS_OK;
             props |= VB_JOB_PROP_IO_STATUS;
         }
-        vb_job_record_save(job);
+        vb_job_save(job);
         vb_job_update(job, props);
     } else if (vb_job_is_live(job)) {
         job->info.bandwidth = setting->bandwidth;
-        vb_job_record_save(job);
+        vb_job_save(job);
         vb_job_update(job, VB_JOB_PROP_BANDWIDTH);
     }
     g_task_return_boolean(task, TRUE);

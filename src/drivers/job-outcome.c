@@ -24,7 +24,7 @@ void vb_job_announce(VbJob *job)
         return;
     VB_EMIT(job->info.domain->host, job_concluded, job);
     job->announced = TRUE;
-    vb_job_record_save(job);
+    vb_job_save(job);
 }
 
 void vb_job_conclude(VbJob *job, VbJobResult result, VbJobReason reason, const char *error)
@@ -43,15 +43,17 @@ void vb_job_conclude(VbJob *job, VbJobResult result, VbJobReason reason, const c
         job->info.error_message = g_strdup(error ? error : vb_job_reason_to_string(reason));
         job->info.error_code = VB_ERROR_BLOCK_JOB_FAILED;
     }
-    vb_job_record_save(job);
+    /* First what it made of the disk: who finds the outcome on record must find that, too. */
     if (result == VB_JOB_RESULT_COMPLETED && domain->live && vb_job_apply(job, domain->live))
         vb_domain_live_def_changed(domain);
+    vb_job_save(job);
 
     vb_log_info(domain->info.uuid, job->info.id, "block job %u (%s) on disk '%s': %s (%s)%s%s",
                 job->info.number, vb_job_type_to_string(job->info.type), job->info.disk,
                 vb_job_result_to_string(result), vb_job_reason_to_string(reason),
                 *job->info.error_message ? ": " : "", job->info.error_message);
-    vb_job_update(job, VB_JOB_PROP_STATE | VB_JOB_PROP_RESULT | VB_JOB_PROP_PROGRESS);
+    vb_job_update(job, VB_JOB_PROP_STATE | VB_JOB_PROP_RESULT | VB_JOB_PROP_PROGRESS |
+                           VB_JOB_PROP_CANCELABLE);
     VB_EMIT(domain->host, domain_changed, domain, VB_DOMAIN_PROP_BLOCK_JOBS);
     vb_job_announce(job);
 
@@ -65,69 +67,65 @@ void vb_job_conclude(VbJob *job, VbJobResult result, VbJobReason reason, const c
         vb_job_answer(job, g_ptr_array_index(waiters, i));
 }
 
-typedef struct {
-    VbJob *job;
-    VbDomainDef *def;
-    VbJobReason reason;
-    char *error;
-} Outcome;
-
-static void outcome_stored(GObject *source, GAsyncResult *result, gpointer user_data)
+/* Writes a new stored definition (taken); the change is the disk's, so the running domain differs no
+ * more from it than before. The job's turn at it ends with the callback. */
+static void store_def(VbJob *job, VbDomainDef *def, GAsyncReadyCallback callback)
 {
-    g_autofree Outcome *outcome = user_data;
-    g_autoptr(VbJob) job = outcome->job;
-    g_autoptr(VbDomainDef) def = outcome->def;
-    g_autofree char *text = outcome->error;
-    g_autoptr(GError) error = NULL;
     VbDomain *domain = job->info.domain;
-
-    /* A definition that cannot be written never keeps a terminal signal back. */
-    if (!vb_store_write_finish(domain->host->store, result, &error))
-        vb_log_warning(domain->info.uuid, job->info.id, "%s", error->message);
-    vb_job_conclude(job, job->outcome, outcome->reason, text);
-}
-
-/* Writes a new stored definition; the change is the disk's, so the running domain differs no more
- * from it than before. */
-static void store_def(VbDomain *domain, VbDomainDef *def, GAsyncReadyCallback callback,
-                      gpointer user_data)
-{
     g_autofree char *path = vb_paths_definition(domain->host->paths, domain->info.uuid);
     char *xml = vb_domain_def_format(def, VB_FORMAT_SECURE);
     g_autoptr(GBytes) contents = g_bytes_new_take(xml, strlen(xml));
 
     vb_domain_def_unref(domain->stored);
-    domain->stored = vb_domain_def_ref(def);
-    vb_store_write_async(domain->host->store, path, contents, callback, user_data);
+    domain->stored = def;
+    vb_store_write_async(domain->host->store, path, contents, callback, job);
 }
 
-/* The outcome is decided: the stored definition first, when the disk is not what it was (or, after
- * a pivot that failed, is again). */
-static void decide(VbJob *job, VbJobResult result, VbJobReason reason, const char *error)
+static void conclude_decided(VbJob *job)
 {
+    vb_job_conclude(job, job->outcome, job->info.reason, job->outcome_error);
+}
+
+static void outcome_stored(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(VbJob) job = user_data;
     VbDomain *domain = job->info.domain;
-    gboolean changed = FALSE;
+    g_autoptr(GError) error = NULL;
+
+    /* A definition that cannot be written never keeps a terminal signal back. */
+    if (!vb_store_write_finish(domain->host->store, result, &error))
+        vb_log_warning(domain->info.uuid, job->info.id, "%s", error->message);
+    vb_domain_unlock_definition(domain);
+    conclude_decided(job);
+}
+
+/* The stored definition first, when the disk is not what it was (or, after a pivot that failed, is
+ * again). */
+static void store_outcome(gpointer user_data)
+{
+    g_autoptr(VbJob) job = user_data;
+    VbDomain *domain = job->info.domain;
 
     if (domain->info.persistent) {
         g_autoptr(VbDomainDef) def = vb_domain_def_copy(domain->stored);
-        if (result == VB_JOB_RESULT_COMPLETED)
-            changed = vb_job_apply(job, def);
-        else if (job->finalizing)
-            changed = vb_job_unapply(job, def);
-        if (changed) {
-            Outcome *outcome = g_new0(Outcome, 1);
-            outcome->job = vb_job_ref(job);
-            outcome->def = vb_domain_def_ref(def);
-            outcome->reason = reason;
-            outcome->error = g_strdup(error);
-            job->outcome = result;
-            job->info.reason = reason;
-            vb_job_update(job, 0);
-            store_def(domain, def, outcome_stored, outcome);
+        gboolean undo = job->finalizing && job->intent == VB_INTENT_PIVOT;
+        if (job->outcome == VB_JOB_RESULT_COMPLETED ? vb_job_apply(job, def)
+                                                    : undo && vb_job_unapply(job, def)) {
+            store_def(g_steal_pointer(&job), g_steal_pointer(&def), outcome_stored);
             return;
         }
     }
-    vb_job_conclude(job, result, reason, error);
+    vb_domain_unlock_definition(domain);
+    conclude_decided(job);
+}
+
+static void decide(VbJob *job, VbJobResult result, VbJobReason reason, const char *error)
+{
+    job->outcome = result;
+    job->info.reason = reason;
+    job->outcome_error = g_strdup(error);
+    vb_job_update(job, 0);
+    vb_domain_lock_definition(job->info.domain, store_outcome, vb_job_ref(job));
 }
 
 /* ---- which outcome ----------------------------------------------------------------------------
@@ -166,7 +164,7 @@ static void root_known(GObject *source, GAsyncResult *result, gpointer user_data
                        error->message);
         if (!vb_domain_is_active(job->info.domain))
             return;
-        root_is_target = job->intent == VB_INTENT_PIVOT && job->finalize_sent;
+        root_is_target = job->intent == VB_INTENT_PIVOT && job->finalizing;
     }
     decide_by_root(job, root_is_target);
 }
@@ -217,10 +215,15 @@ void vb_job_domain_gone(VbJob *job, gboolean stopped)
         job->finalizing && job->intent == VB_INTENT_PIVOT &&
         (job->finalize_sent || (domain->info.persistent && vb_job_is_applied(job, domain->stored)));
 
+    /* Its nodes went with the hypervisor. */
+    if (!job->cleaned) {
+        job->cleaned = TRUE;
+        vb_job_save(job);
+    }
     if (!vb_job_is_live(job))
         return;
     if (job->outcome != VB_JOB_RESULT_NONE) {
-        vb_job_conclude(job, job->outcome, job->info.reason, NULL);
+        conclude_decided(job);
         return;
     }
     /* The end was reported, but the root can no longer be asked: a switch that was sent is done. */
@@ -250,8 +253,10 @@ static void finalize_done(GObject *source, GAsyncResult *result, gpointer user_d
 
     if (g_task_propagate_boolean(G_TASK(result), &error) || !vb_job_is_live(job) || job->end_known)
         return;
+    vb_log_warning(job->info.domain->info.uuid, job->info.id, "block job %u is not finalized: %s",
+                   job->info.number, error->message);
+    /* The next query tells what became of it; one that is still pending is finalized again. */
     job->finalize_sent = FALSE;
-    vb_job_ask_after_refusal(job, g_steal_pointer(&error));
 }
 
 static void send_finalize(VbJob *job)
@@ -263,39 +268,61 @@ static void send_finalize(VbJob *job)
                                       g_task_new(NULL, NULL, finalize_done, vb_job_ref(job)));
 }
 
+/* Is the switch still to be made? */
+static gboolean is_switching(const VbJob *job)
+{
+    return vb_job_is_live(job) && !job->end_known && job->info.domain->live;
+}
+
 static void switch_stored(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     g_autoptr(VbJob) job = user_data;
     g_autoptr(GError) error = NULL;
     VbDomain *domain = job->info.domain;
+    gboolean stored = vb_store_write_finish(domain->host->store, result, &error);
 
     job->switching = FALSE;
-    if (vb_store_write_finish(domain->host->store, result, &error)) {
-        if (vb_job_is_live(job) && !job->end_known && domain->live)
-            send_finalize(job);
-        return;
+    if (is_switching(job) && stored) {
+        send_finalize(job);
+    } else if (is_switching(job)) {
+        /* What is not durable must not be switched to. */
+        vb_log_warning(domain->info.uuid, job->info.id, "the pivot of disk '%s' is given up: %s",
+                       job->info.disk, error->message);
+        vb_job_unapply(job, domain->stored);
+        job->finalizing = FALSE;
+        vb_job_set_intent(job, VB_INTENT_CANCEL_FORCED);
+        vb_job_update(job, VB_JOB_PROP_CANCELABLE);
+        vb_job_send_cancel(job);
     }
-    /* What is not durable must not be switched to. */
-    vb_log_warning(domain->info.uuid, job->info.id, "the pivot of disk '%s' is given up: %s",
-                   job->info.disk, error->message);
-    vb_job_unapply(job, domain->stored);
-    if (!vb_job_is_live(job) || job->end_known)
-        return;
-    job->finalizing = FALSE;
-    vb_job_set_intent(job, VB_INTENT_CANCEL_FORCED);
-    vb_job_send_cancel(job);
+    vb_domain_unlock_definition(domain);
+}
+
+static void store_switch(gpointer user_data)
+{
+    g_autoptr(VbJob) job = user_data;
+    VbDomain *domain = job->info.domain;
+
+    if (is_switching(job) && domain->info.persistent) {
+        g_autoptr(VbDomainDef) def = vb_domain_def_copy(domain->stored);
+        if (vb_job_apply(job, def)) {
+            store_def(g_steal_pointer(&job), g_steal_pointer(&def), switch_stored);
+            return;
+        }
+    }
+    job->switching = FALSE;
+    vb_domain_unlock_definition(domain);
+    if (is_switching(job))
+        send_finalize(job);
 }
 
 void vb_job_pending(VbJob *job)
 {
-    VbDomain *domain = job->info.domain;
-
     /* A job that is not ours is finalized by whoever started it. */
     if (!vb_job_is_live(job) || job->end_known || job->info.external)
         return;
     if (job->intent == VB_INTENT_CANCEL_FORCED) {
-        /* The cancel is on its way, unless it was lost or we were restarted. */
-        if (job->held || job->pending_seen)
+        /* The cancel is on its way, unless it was lost. */
+        if (job->pending_seen)
             vb_job_send_cancel(job);
         job->pending_seen = TRUE;
         return;
@@ -307,18 +334,15 @@ void vb_job_pending(VbJob *job)
         /* Nobody else completes jobs of ours; if somebody did, the guest's writes wait for us. */
         if (job->intent == VB_INTENT_NONE)
             vb_job_set_intent(job, VB_INTENT_PIVOT);
-        vb_job_record_save(job);
-        vb_job_update(job, 0);
+        vb_job_save(job);
+        vb_job_update(job, VB_JOB_PROP_CANCELABLE);
     }
-    if (job->intent == VB_INTENT_PIVOT && domain->info.persistent) {
-        g_autoptr(VbDomainDef) def = vb_domain_def_copy(domain->stored);
-        if (vb_job_apply(job, def)) {
-            job->switching = TRUE;
-            store_def(domain, def, switch_stored, vb_job_ref(job));
-            return;
-        }
+    if (job->intent != VB_INTENT_PIVOT) {
+        send_finalize(job);
+        return;
     }
-    send_finalize(job);
+    job->switching = TRUE;
+    vb_domain_lock_definition(job->info.domain, store_switch, vb_job_ref(job));
 }
 
 /* ---- afterwards -------------------------------------------------------------------------------
@@ -333,12 +357,15 @@ static void cleaned(GObject *source, GAsyncResult *result, gpointer user_data)
     if (g_task_propagate_boolean(G_TASK(result), &error)) {
         job->cleaned = TRUE;
         if (domain->live)
-            vb_job_record_save(job);
+            vb_job_save(job);
     } else if (domain->live) {
-        /* Not noted as done: the next virtbusd tries again. */
+        /* Not noted as done: the disk's next job, or the next virtbusd, tries again. */
         vb_log_warning(domain->info.uuid, job->info.id, "clean-up after block job %u: %s",
                        job->info.number, error->message);
     }
+    /* It was dismissed meanwhile: only now it leaves nothing behind. */
+    if (job->removed)
+        vb_job_record_remove(job);
     g_ptr_array_remove(domain->cleaning, job);
     vb_domain_run_start_queue(domain);
 }

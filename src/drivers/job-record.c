@@ -140,7 +140,7 @@ static VbDiskSource *load_chain(GKeyFile *record, const char *first)
 /* ---- save -------------------------------------------------------------------------------------
  */
 
-gboolean vb_job_record_save(VbJob *job)
+void vb_job_save(VbJob *job)
 {
     g_autoptr(GKeyFile) record = g_key_file_new();
     g_autofree char *path = record_path(job);
@@ -148,7 +148,7 @@ gboolean vb_job_record_save(VbJob *job)
     const VbJobSpec *spec = job->spec;
 
     if (job->removed)
-        return TRUE;
+        return;
     g_key_file_set_integer(record, GROUP, "version", VB_RECORD_VERSION);
     g_key_file_set_uint64(record, GROUP, "number", job->info.number);
     g_key_file_set_string(record, GROUP, "type", vb_job_type_to_string(job->info.type));
@@ -182,7 +182,7 @@ gboolean vb_job_record_save(VbJob *job)
     save_image(record, "top", job->top);
     save_image(record, "base", job->base);
     save_chain(record, "target", spec->target);
-    return vb_record_write(path, record, domain->uuid, job->info.id);
+    vb_record_write(path, record, domain->uuid, job->info.id);
 }
 
 void vb_job_record_remove(VbJob *job)
@@ -241,6 +241,22 @@ static gboolean load_intent(VbJob *job, GKeyFile *record)
     return FALSE;
 }
 
+/* Are the images there that every job of its type has? */
+static gboolean has_images(const VbJob *job)
+{
+    switch (job->info.type) {
+    case VB_JOB_PULL:
+        return job->source != NULL;
+    case VB_JOB_COPY:
+    case VB_JOB_BACKUP:
+        return job->source && job->spec->target;
+    case VB_JOB_COMMIT:
+    case VB_JOB_ACTIVE_COMMIT:
+        return job->source && job->top && job->base;
+    }
+    return FALSE;
+}
+
 VbJob *vb_job_record_load(VbDomain *domain, const char *path, GError **error)
 {
     g_autoptr(GKeyFile) record = vb_record_read(path, GROUP, error);
@@ -278,6 +294,10 @@ VbJob *vb_job_record_load(VbDomain *domain, const char *path, GError **error)
     if (!result || !vb_job_result_from_string(result, &job->info.result) || !reason ||
         !vb_job_reason_from_string(reason, &job->info.reason) || !load_intent(job, record)) {
         g_set_error(error, VB_ERROR, VB_ERROR_FAILED, "result, reason or intent is not known");
+        return NULL;
+    }
+    if (!job->info.external && !has_images(job)) {
+        g_set_error(error, VB_ERROR, VB_ERROR_FAILED, "an image that the job works on is missing");
         return NULL;
     }
     if (job->info.result != VB_JOB_RESULT_NONE)

@@ -40,7 +40,7 @@ static void became_ready(VbJob *job)
     if (job->info.ready || !vb_job_can_pivot(job))
         return;
     job->info.ready = TRUE;
-    vb_job_record_save(job);
+    vb_job_save(job);
     vb_job_update(job, VB_JOB_PROP_READY);
     VB_EMIT(job->info.domain->host, job_ready, job);
 }
@@ -137,7 +137,7 @@ void vb_job_report_vanished(VbJob *job)
 
 /* A command of ours failed and the job is alive: it is what the hypervisor says, and nothing is
  * wanted of it any more. Those who waited hear why. */
-static void put_back(VbJob *job, GError *refused)
+static void put_back(VbJob *job, const GError *refused)
 {
     g_autoptr(GPtrArray) waiters = g_steal_pointer(&job->waiters);
 
@@ -152,19 +152,7 @@ static void put_back(VbJob *job, GError *refused)
     }
 }
 
-/* What we want of a job that is alive is sent again after a restart: that is harmless. */
-static void send_again(VbJob *job, const VbJobStatus *status)
-{
-    gboolean ready =
-        status->status == VB_JOB_STATUS_READY || status->status == VB_JOB_STATUS_STANDBY;
-
-    if (job->intent == VB_INTENT_CANCEL_FORCED || job->intent == VB_INTENT_CANCEL_SOFT)
-        vb_job_send_cancel(job);
-    else if (job->intent == VB_INTENT_PIVOT && ready)
-        vb_job_send_pivot(job);
-}
-
-void vb_job_reconcile(VbJob *job, const VbJobStatus *status, GError *refused)
+void vb_job_reconcile(VbJob *job, const VbJobStatus *status, const GError *refused)
 {
     if (!vb_job_is_live(job) || job->end_known)
         return;
@@ -183,30 +171,30 @@ void vb_job_reconcile(VbJob *job, const VbJobStatus *status, GError *refused)
     }
     if (refused && !job->finalizing)
         put_back(job, refused);
-    if (status->status == VB_JOB_STATUS_PENDING) {
-        vb_job_pending(job);
-        return;
-    }
-    if (job->held) {
-        vb_job_report_status(job, status->status, status->current, status->total);
-        if (status->io_status != VB_IO_STATUS_OK)
-            vb_job_report_io_error(job, status->io_status);
-        send_again(job, status);
-        return;
-    }
-    set_progress(job, status->current, status->total);
-    if (status->status == VB_JOB_STATUS_READY || status->status == VB_JOB_STATUS_STANDBY)
-        became_ready(job);
-    if (vb_job_is_live(job))
-        set_io_status(job, status->io_status);
+    vb_job_report_status(job, status->status, status->current, status->total);
+    vb_job_report_io_error(job, status->io_status);
 }
+
+/* A job that was live when the question was asked, and what was refused before that. */
+typedef struct {
+    VbJob *job;
+    guint command;
+    GError *refused;
+} Asked;
 
 typedef struct {
     VbDomain *domain;
-    GPtrArray *jobs; /* that were live when the question was asked */
-    VbJob *refused_job;
-    GError *refused;
+    GPtrArray *jobs; /* of Asked */
 } Query;
+
+static void asked_free(gpointer data)
+{
+    Asked *asked = data;
+
+    vb_job_unref(asked->job);
+    g_clear_error(&asked->refused);
+    g_free(asked);
+}
 
 static VbJobStatus *find_status(GPtrArray *statuses, const char *id)
 {
@@ -223,33 +211,44 @@ static void query_done(GObject *source, GAsyncResult *result, gpointer user_data
     g_autofree Query *query = user_data;
     g_autoptr(VbDomain) domain = query->domain;
     g_autoptr(GPtrArray) jobs = query->jobs;
-    g_autoptr(GError) refused = query->refused;
     g_autoptr(GError) error = NULL;
     g_autoptr(GPtrArray) statuses = g_task_propagate_pointer(G_TASK(result), &error);
 
-    if (!refused)
-        domain->polling = FALSE;
-    /* A query that fails tells nothing of the jobs: the next one will, or the end of the VM. */
-    for (guint i = 0; statuses && vb_domain_is_active(domain) && i < jobs->len; i++) {
-        VbJob *job = g_ptr_array_index(jobs, i);
-        vb_job_reconcile(job, find_status(statuses, job->info.id),
-                         job == query->refused_job ? refused : NULL);
+    domain->queries--;
+    if (!vb_domain_is_active(domain))
+        return;
+    if (statuses && domain->unreconciled) {
+        vb_domain_reconcile_jobs(domain, statuses);
+        return;
+    }
+    for (guint i = 0; i < jobs->len; i++) {
+        Asked *asked = g_ptr_array_index(jobs, i);
+        VbJob *job = asked->job;
+        /* What was refused is void when something else was asked of the job meanwhile. */
+        gboolean counts = asked->refused && asked->command == job->command;
+        if (statuses)
+            vb_job_reconcile(job, find_status(statuses, job->info.id),
+                             counts ? asked->refused : NULL);
+        else if (counts && !job->refused)
+            job->refused = g_steal_pointer(&asked->refused); /* the next query tells, or the end */
     }
 }
 
-static void ask(VbDomain *domain, VbJob *refused_job, GError *refused)
+static void ask(VbDomain *domain)
 {
     Query *query = g_new0(Query, 1);
 
     query->domain = vb_domain_ref(domain);
-    query->jobs = g_ptr_array_new_with_free_func((GDestroyNotify)vb_job_unref);
-    query->refused_job = refused_job;
-    query->refused = refused;
+    query->jobs = g_ptr_array_new_with_free_func(asked_free);
     for (guint i = 0; i < domain->jobs->len; i++) {
         VbJob *job = g_ptr_array_index(domain->jobs, i);
-        if (vb_job_is_live(job) && (!refused_job || job == refused_job))
-            g_ptr_array_add(query->jobs, vb_job_ref(job));
+        if (!vb_job_is_live(job))
+            continue;
+        Asked *asked = g_new0(Asked, 1);
+        *asked = (Asked){vb_job_ref(job), job->command, g_steal_pointer(&job->refused)};
+        g_ptr_array_add(query->jobs, asked);
     }
+    domain->queries++;
     domain->info.driver->jobs_query(domain->driver_self, domain,
                                     g_task_new(NULL, NULL, query_done, query));
 }
@@ -262,27 +261,33 @@ void vb_job_ask_after_refusal(VbJob *job, GError *error)
         g_error_free(error);
         return;
     }
-    ask(job->info.domain, job, error);
+    g_clear_error(&job->refused);
+    job->refused = error;
+    ask(job->info.domain);
 }
 
 /* ---- once a second ----------------------------------------------------------------------------
  */
 
+static gboolean has_live_job(const VbDomain *domain)
+{
+    for (guint i = 0; i < domain->jobs->len; i++)
+        if (vb_job_is_live(g_ptr_array_index(domain->jobs, i)))
+            return TRUE;
+    return FALSE;
+}
+
 static gboolean on_poll(gpointer user_data)
 {
     VbDomain *domain = user_data;
 
-    for (guint i = 0; i < domain->jobs->len; i++) {
-        if (vb_job_is_live(g_ptr_array_index(domain->jobs, i))) {
-            if (!domain->polling) {
-                domain->polling = TRUE;
-                ask(domain, NULL, NULL);
-            }
-            return G_SOURCE_CONTINUE;
-        }
+    if (!has_live_job(domain) && !domain->unreconciled) {
+        domain->poll_source = 0;
+        return G_SOURCE_REMOVE;
     }
-    domain->poll_source = 0;
-    return G_SOURCE_REMOVE;
+    if (domain->queries == 0)
+        ask(domain);
+    return G_SOURCE_CONTINUE;
 }
 
 void vb_domain_arm_poll(VbDomain *domain)
@@ -312,15 +317,33 @@ static void adopt(VbDomain *domain, const VbJobStatus *status)
     job->started = TRUE;
     job->held = !domain->host->announced;
     g_ptr_array_add(domain->jobs, job);
-    vb_job_record_save(job);
     vb_job_update(job, 0);
+    vb_job_save(job);
+    VB_EMIT(domain->host, job_added, job);
+    VB_EMIT(domain->host, domain_changed, domain, VB_DOMAIN_PROP_BLOCK_JOBS);
     vb_job_reconcile(job, status, NULL);
+}
+
+/* What we want of a job that is alive is sent again after a restart: that is harmless. */
+static void send_again(VbJob *job, VbJobStatusKind status)
+{
+    gboolean ready = status == VB_JOB_STATUS_READY || status == VB_JOB_STATUS_STANDBY;
+
+    if (!vb_job_is_live(job) || job->end_known || status == VB_JOB_STATUS_CONCLUDED)
+        return;
+    /* A soft cancel that is pending is finalized. */
+    if (job->intent == VB_INTENT_CANCEL_FORCED ||
+        (job->intent == VB_INTENT_CANCEL_SOFT && status != VB_JOB_STATUS_PENDING))
+        vb_job_send_cancel(job);
+    else if (job->intent == VB_INTENT_PIVOT && ready)
+        vb_job_send_pivot(job);
 }
 
 void vb_domain_reconcile_jobs(VbDomain *domain, GPtrArray *statuses)
 {
     g_autoptr(GPtrArray) jobs = vb_domain_take_jobs(domain);
 
+    domain->unreconciled = FALSE;
     for (guint i = 0; i < jobs->len; i++) {
         VbJob *job = g_ptr_array_index(jobs, i);
         VbJobStatus *status = find_status(statuses, job->info.id);
@@ -333,9 +356,14 @@ void vb_domain_reconcile_jobs(VbDomain *domain, GPtrArray *statuses)
             vb_job_clean(job);
             continue;
         }
-        job->started = TRUE;
+        if (!job->started) {
+            job->started = TRUE;
+            vb_job_update(job, 0);
+            vb_job_save(job);
+        }
         vb_job_reconcile(job, status, NULL);
-        vb_job_update(job, 0);
+        if (status)
+            send_again(job, status->status);
     }
     for (guint i = 0; i < statuses->len; i++) {
         VbJobStatus *status = g_ptr_array_index(statuses, i);

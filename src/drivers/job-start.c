@@ -81,12 +81,16 @@ void vb_domain_remove_job(VbDomain *domain, VbJob *job)
     if (job->removed)
         return;
     job->removed = TRUE;
-    vb_job_record_remove(job);
+    /* What a job left in the hypervisor is found by its record: that goes when all is cleaned. */
+    if (!g_ptr_array_find(domain->cleaning, job, NULL))
+        vb_job_record_remove(job);
     if (!domain->live)
         g_rmdir(domain->run_dir);
     vb_host_forget_concluded(domain->host, job);
     VB_EMIT(domain->host, job_removed, job);
     g_ptr_array_remove(domain->jobs, job);
+    if (vb_job_is_live(job))
+        VB_EMIT(domain->host, domain_changed, domain, VB_DOMAIN_PROP_BLOCK_JOBS);
 }
 
 /* ---- what is asked for ------------------------------------------------------------------------
@@ -269,7 +273,7 @@ static gboolean check_domain(const VbDomain *domain, GError **error)
                     "domain '%s' is busy: its operation 'start' has not ended", domain->info.name);
         return FALSE;
     }
-    if (!domain->info.responsive) {
+    if (!domain->info.responsive || domain->unreconciled) {
         g_set_error(error, VB_ERROR, VB_ERROR_TIMEOUT,
                     "the monitor of domain '%s' does not answer; only destroy works on it",
                     domain->info.name);
@@ -311,7 +315,7 @@ static void started(GObject *source, GAsyncResult *result, gpointer user_data)
         VbJob *job = g_ptr_array_index(start->jobs, i);
         job->started = TRUE;
         vb_job_update(job, 0);
-        vb_job_record_save(job);
+        vb_job_save(job);
         g_ptr_array_add(domain->jobs, vb_job_ref(job));
         g_ptr_array_remove(domain->starting, job);
         VB_EMIT(domain->host, job_added, job);
@@ -347,7 +351,7 @@ static void launch(GTask *task)
         return;
     }
     for (guint i = 0; i < start->jobs->len; i++)
-        vb_job_record_save(g_ptr_array_index(start->jobs, i));
+        vb_job_save(g_ptr_array_index(start->jobs, i));
     domain->info.driver->jobs_start(domain->driver_self, domain, start->jobs,
                                     g_task_new(NULL, NULL, started, g_object_ref(task)));
 }
@@ -366,8 +370,21 @@ void vb_domain_run_start_queue(VbDomain *domain)
     }
 }
 
-/* What the clean-up of the job before left of the chain is what counts: looked at when it is done.
- */
+/* A clean-up that failed is tried once more: the new job could trip over what is left. */
+static void clean_again(Start *start)
+{
+    g_autoptr(GPtrArray) jobs = vb_domain_take_jobs(start->domain);
+
+    for (guint i = 0; i < start->jobs->len; i++) {
+        const VbJob *job = g_ptr_array_index(start->jobs, i);
+        for (guint before = 0; before < jobs->len; before++) {
+            VbJob *other = g_ptr_array_index(jobs, before);
+            if (!vb_job_is_live(other) && g_str_equal(other->info.disk, job->info.disk))
+                vb_job_clean(other);
+        }
+    }
+}
+
 static gboolean make_jobs(Start *start, GError **error)
 {
     if (!check_domain(start->domain, error))
@@ -405,11 +422,13 @@ void vb_jobs_start_async(VbDomain *domain, GPtrArray *specs, guint uid,
     if (!make_jobs(start, &error)) {
         drop_starting(start);
         g_task_return_error(task, error);
-    } else if (must_wait(start)) {
-        g_ptr_array_add(domain->start_queue, g_steal_pointer(&task));
-    } else {
-        launch(task);
+        return;
     }
+    clean_again(start);
+    if (must_wait(start))
+        g_ptr_array_add(domain->start_queue, g_steal_pointer(&task));
+    else
+        launch(task);
 }
 
 GPtrArray *vb_jobs_start_finish(VbDomain *domain, GAsyncResult *result, GError **error)

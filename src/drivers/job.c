@@ -133,6 +133,8 @@ static void job_clear(gpointer data)
     vb_job_set_user_data(job, NULL, NULL);
     g_queue_clear_full(&job->reports, report_free);
     g_ptr_array_unref(job->waiters);
+    g_clear_error(&job->refused);
+    g_free(job->outcome_error);
     vb_job_spec_free(job->spec);
     vb_disk_source_free(job->source);
     vb_disk_source_free(job->top);
@@ -253,6 +255,6 @@ void vb_job_set_intent(VbJob *job, VbJobIntent intent)
         props |= VB_JOB_PROP_PIVOT_REQUESTED;
     job->info.cancel_requested = cancel;
     job->info.pivot_requested = pivot;
-    vb_job_record_save(job);
+    vb_job_save(job);
     vb_job_update(job, props);
 }

@@ -160,6 +160,9 @@ void vb_job_set_cancel_mode(VbJob *job, VbCancelMode mode); /* in jobs_start; de
 /* The driver's own data of a job. */
 void vb_job_set_driver_data(VbJob *job, gpointer data, GDestroyNotify destroy);
 gpointer vb_job_driver_data(const VbJob *job);
+/* In jobs_start, when the driver has completed the target of the spec (its chain, its indexes): puts
+ * it on record before the hypervisor hears of the job. */
+void vb_job_save(VbJob *job);
 /* The job of that hypervisor id in the domain, live or not yet cleaned, or NULL. Borrowed. */
 VbJob *vb_domain_job_by_id(const VbDomain *domain, const char *id);
 

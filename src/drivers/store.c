@@ -149,7 +149,7 @@ gboolean vb_store_write_record(const char *path, const char *contents, gsize len
 
 char *vb_store_read(const char *path, gsize limit, gsize *ret_length, GError **error)
 {
-    vb_autofd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    vb_autofd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     struct stat st;
 
     if (fd < 0 || fstat(fd, &st) < 0) {

@@ -263,6 +263,7 @@ typedef struct {
     GPtrArray *rngs;             /* of VbRngDef */
     VbMemballoonDef *memballoon; /* NULL: not said (type test); qemu and kvm get the default */
     VbWatchdogDef *watchdog;     /* or NULL */
+    guint no_audio;              /* the id of an <audio type='none'>; 0: there is none */
 } VbDomainDef;
 
 /* An empty definition with its arrays made; one reference. */

@@ -193,6 +193,14 @@ static void parse_device(VbXmlReader *reader, VbXmlElement *element, VbXmlFlags 
     } else if (g_str_equal(name, "watchdog") && !def->watchdog) {
         vb_xml_accept(element);
         def->watchdog = vb_watchdog_def_parse(reader, element, flags);
+    } else if (g_str_equal(name, "audio") && !def->no_audio) {
+        /* libvirt's dumps of guests with graphics have one that says: no sound. */
+        g_autofree char *type = vb_xml_attr(reader, element, "type");
+        if (g_strcmp0(type, "none") == 0) {
+            vb_xml_accept(element);
+            def->no_audio = 1;
+            vb_xml_uint_attr(reader, element, "id", 1, G_MAXUINT16, &def->no_audio);
+        }
     }
 }
 
@@ -227,6 +235,12 @@ static void format_devices(VbXmlWriter *writer, const VbDomainDef *def, VbFormat
         vb_memballoon_def_format(writer, def->memballoon, flags);
     if (def->watchdog)
         vb_watchdog_def_format(writer, def->watchdog, flags);
+    if (def->no_audio) {
+        vb_xml_write_start(writer, "audio");
+        vb_xml_write_attr_printf(writer, "id", "%u", def->no_audio);
+        vb_xml_write_attr(writer, "type", "none");
+        vb_xml_write_end(writer);
+    }
     vb_xml_write_end(writer);
 }
 

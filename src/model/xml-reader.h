@@ -10,7 +10,7 @@
 #include "error.h"
 
 #define VB_XML_MAX_SIZE (1024 * 1024)
-#define VB_XML_MAX_DEPTH 64
+#define VB_XML_MAX_DEPTH 240 /* a chain of 200 images nests as deep; libxml2 ends at 256 */
 
 typedef struct VbXmlReader VbXmlReader;
 typedef struct _xmlNode VbXmlElement;

@@ -76,7 +76,8 @@ static void on_job_added(VbJob *job, gpointer data)
     g_autofree char *path = vb_job_path(job);
     VbObject *object;
 
-    if (exporter->registry == NULL)
+    /* A job that lost its domain during the start may have been exported with it. */
+    if (exporter->registry == NULL || vb_job_user_data(job) != NULL)
         return;
     object = vb_registry_add(exporter->registry, path, interfaces, vb_job_ref(job),
                              (GDestroyNotify)vb_job_unref);
@@ -101,7 +102,7 @@ static const struct {
     {VB_JOB_PROP_RESULT, &vb_job_interface, "ErrorName", VB_DIRTY_MERGE},
     {VB_JOB_PROP_RESULT, &vb_job_interface, "ErrorMessage", VB_DIRTY_MERGE},
     {VB_JOB_PROP_RESULT, &vb_job_interface, "EndTime", VB_DIRTY_MERGE},
-    {VB_JOB_PROP_STATE, &vb_job_interface, "Cancelable", VB_DIRTY_MERGE},
+    {VB_JOB_PROP_CANCELABLE, &vb_job_interface, "Cancelable", VB_DIRTY_MERGE},
     {VB_JOB_PROP_STATE, &vb_job_interface, "State", VB_DIRTY_NO_MERGE},
 };
 

@@ -70,13 +70,19 @@ gint64 vb_bus_deadline(void)
     return g_get_monotonic_time() + VB_BUS_DEADLINE_SECONDS * G_USEC_PER_SEC;
 }
 
+static gboolean end_turn(GSource *source, GSourceFunc callback, gpointer data)
+{
+    return G_SOURCE_REMOVE;
+}
+
 gboolean vb_bus_iterate(gint64 deadline)
 {
+    static GSourceFuncs timer_funcs = {.dispatch = end_turn};
     GSource *timer;
 
     if (g_get_monotonic_time() >= deadline)
         return FALSE;
-    timer = g_source_new(&(GSourceFuncs){0}, sizeof(GSource));
+    timer = g_source_new(&timer_funcs, sizeof(GSource));
     g_source_set_ready_time(timer, deadline);
     g_source_attach(timer, NULL);
     g_main_context_iteration(NULL, TRUE);

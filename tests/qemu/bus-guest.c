@@ -4,6 +4,7 @@
 #include "bus-guest.h"
 
 #include <gio/gunixsocketaddress.h>
+#include <signal.h>
 #include <string.h>
 
 /* ---- files ------------------------------------------------------------------------------------
@@ -46,10 +47,10 @@ static void run(VbBusFixture *fixture, const char *command)
 void guest_make_chain(VbBusFixture *fixture)
 {
     g_autofree char *base = guest_path(fixture, "base"), *mid = guest_path(fixture, "mid");
-    g_autofree char *on_base = g_strdup_printf("qemu-img create -q -f qcow2 -b %s -F qcow2 mid",
-                                               base);
-    g_autofree char *on_mid = g_strdup_printf("qemu-img create -q -f qcow2 -b %s -F qcow2 top",
-                                              mid);
+    g_autofree char *on_base =
+        g_strdup_printf("qemu-img create -q -f qcow2 -b %s -F qcow2 mid", base);
+    g_autofree char *on_mid =
+        g_strdup_printf("qemu-img create -q -f qcow2 -b %s -F qcow2 top", mid);
 
     run(fixture, "qemu-img create -q -f qcow2 base 16M");
     run(fixture, "qemu-io -f qcow2 -c 'write -q -P 1 0 8M' base");
@@ -70,6 +71,20 @@ void guest_make_tiny(VbBusFixture *fixture, const char *name)
     g_free(guest_run(fixture, "qemu-img create -q -f qcow2 -b %s -F qcow2 %s", base, name));
 }
 
+static gboolean tick(gpointer data)
+{
+    return G_SOURCE_CONTINUE;
+}
+
+void guest_await_file(const char *path)
+{
+    /* Nothing tells of it, so this looks now and then. */
+    guint ticking = g_timeout_add(5, tick, NULL);
+
+    VB_BUS_WAIT_UNTIL(g_file_test(path, G_FILE_TEST_EXISTS));
+    g_source_remove(ticking);
+}
+
 void guest_assert_content(VbBusFixture *fixture, const char *name)
 {
     g_free(guest_run(fixture, "qemu-img compare -q -U %s expected", name));
@@ -85,17 +100,6 @@ char *guest_file_disk(VbBusFixture *fixture, const char *image, const char *targ
                            vb_bus_fixture_dir(fixture), image, target);
 }
 
-char *guest_nbd_disk(VbBusFixture *fixture, const char *image, const char *socket,
-                     const char *target)
-{
-    return g_strdup_printf(
-        "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/>"
-        "<source file='%s/%s'/><target dev='%s' bus='virtio'/>"
-        "<backingStore type='network'><format type='raw'/><source protocol='nbd'>"
-        "<host transport='unix' socket='%s/%s'/></source><backingStore/></backingStore></disk>",
-        vb_bus_fixture_dir(fixture), image, target, vb_bus_fixture_dir(fixture), socket);
-}
-
 char *guest_xml(VbBusFixture *fixture, const char *name, const char *devices, const char *body)
 {
     const char *dir = vb_bus_fixture_dir(fixture);
@@ -103,7 +107,7 @@ char *guest_xml(VbBusFixture *fixture, const char *name, const char *devices, co
     /* What asks QEMU for its capabilities gives it no name. */
     g_autofree char *script =
         g_strdup_printf("#!/bin/sh\n"
-                        "case \"$*\" in *' -name '*)\n"
+                        "case \" $* \" in *' -name '*)\n"
                         "    set -- \"$@\" -qmp 'unix:%s/%s.mon,server=on,wait=off' ;;\n"
                         "esac\n"
                         "%s"
@@ -115,7 +119,8 @@ char *guest_xml(VbBusFixture *fixture, const char *name, const char *devices, co
     g_assert_no_error(error);
     return g_strdup_printf("<domain type='qemu'><name>%s</name>"
                            "<memory unit='MiB'>32</memory><vcpu>1</vcpu>"
-                           "<os><type arch='x86_64' machine='pc'>hvm</type></os><devices>"
+                           "<os><type arch='x86_64' machine='pc'>hvm</type></os>"
+                           "<features><acpi/></features><devices>"
                            "<emulator>%s</emulator>%s"
                            "<controller type='usb' model='none'/><memballoon model='none'/>"
                            "</devices></domain>",
@@ -141,21 +146,77 @@ char *guest_start_on_chain(VbBusFixture *fixture, gboolean paused)
     return guest_start(vb_bus_fixture_client(fixture), xml, paused);
 }
 
-GPid guest_pid(VbBusFixture *fixture, const char *domain)
+GSubprocess *guest_start_nbd(VbBusFixture *fixture, const char *option, const char *const *plugin)
+{
+    g_autofree char *socket = guest_path(fixture, "nbd.sock");
+    g_autoptr(GPtrArray) argv = g_ptr_array_new();
+    const char *const nbdkit[] = {"nbdkit", "-f", option, "-U", socket};
+    GSubprocess *server;
+
+    for (guint i = 0; i < G_N_ELEMENTS(nbdkit); i++)
+        g_ptr_array_add(argv, (char *)nbdkit[i]);
+    for (; *plugin != NULL; plugin++)
+        g_ptr_array_add(argv, (char *)*plugin);
+    g_ptr_array_add(argv, NULL);
+    server =
+        vb_bus_fixture_spawn(fixture, (const char *const *)argv->pdata, G_SUBPROCESS_FLAGS_NONE);
+    guest_await_file(socket);
+    return server;
+}
+
+void guest_stop_nbd(VbBusFixture *fixture, GSubprocess *server)
+{
+    g_subprocess_send_signal(server, SIGCONT);
+    g_subprocess_force_exit(server);
+    vb_bus_fixture_wait_exit(fixture, server);
+}
+
+char *guest_start_on_nbd(VbBusFixture *fixture)
+{
+    g_autofree char *socket = guest_path(fixture, "nbd.sock");
+    g_autofree char *overlay = guest_path(fixture, "overlay");
+    g_autofree char *disk = g_strdup_printf(
+        "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/>"
+        "<source file='%s'/><target dev='vda' bus='virtio'/>"
+        "<backingStore type='network'><format type='raw'/><source protocol='nbd'>"
+        "<host transport='unix' socket='%s'/></source><backingStore/></backingStore></disk>",
+        overlay, socket);
+    g_autofree char *xml = guest_xml(fixture, "guest", disk, NULL);
+
+    g_free(guest_run(fixture,
+                     "qemu-img create -q -f qcow2 -u -b 'nbd+unix:///?socket=%s' -F raw %s 16M",
+                     socket, overlay));
+    return guest_start(vb_bus_fixture_client(fixture), xml, TRUE);
+}
+
+/* 0: there is none on record. */
+static GPid read_pid(VbBusFixture *fixture, const char *domain)
 {
     g_autofree char *uuid = g_strdelimit(g_path_get_basename(domain), "_", '-');
-    g_autofree char *path =
-        g_build_filename(vb_bus_fixture_root(fixture), "run", "virtbus", "domains", uuid,
-                         "domain.record", NULL);
+    g_autofree char *path = g_build_filename(vb_bus_fixture_root(fixture), "run", "virtbus",
+                                             "domains", uuid, "domain.record", NULL);
     g_autoptr(GKeyFile) record = g_key_file_new();
-    g_autoptr(GError) error = NULL;
-    GPid pid;
 
-    g_key_file_load_from_file(record, path, G_KEY_FILE_NONE, &error);
-    g_assert_no_error(error);
-    pid = g_key_file_get_integer(record, "qemu", "pid", &error);
-    g_assert_no_error(error);
+    return g_key_file_load_from_file(record, path, G_KEY_FILE_NONE, NULL)
+               ? g_key_file_get_integer(record, "qemu", "pid", NULL)
+               : 0;
+}
+
+GPid guest_pid(VbBusFixture *fixture, const char *domain)
+{
+    GPid pid = read_pid(fixture, domain);
+
+    g_assert_cmpint(pid, >, 0);
     return pid;
+}
+
+GPid guest_await_pid(VbBusFixture *fixture, const char *domain)
+{
+    guint ticking = g_timeout_add(5, tick, NULL);
+
+    VB_BUS_WAIT_UNTIL(read_pid(fixture, domain) > 0);
+    g_source_remove(ticking);
+    return guest_pid(fixture, domain);
 }
 
 gboolean guest_is_alive(GPid pid)
@@ -255,8 +316,8 @@ static guint32 send_text(VbBusClient *client, const char *domain, const char *me
 {
     g_autofree char *text = g_strdup_vprintf(format, args);
     g_autoptr(GError) error = NULL;
-    const GVariantType *type = g_str_equal(method, "Copy") ? G_VARIANT_TYPE("(ssa{sv})")
-                                                           : G_VARIANT_TYPE("(sa{sv})");
+    const GVariantType *type =
+        g_str_equal(method, "Copy") ? G_VARIANT_TYPE("(ssa{sv})") : G_VARIANT_TYPE("(sa{sv})");
     GVariant *params = g_variant_parse(type, text, NULL, NULL, &error);
 
     g_assert_no_error(error);
@@ -265,8 +326,8 @@ static guint32 send_text(VbBusClient *client, const char *domain, const char *me
     return serial;
 }
 
-guint32 guest_send(VbBusClient *client, const char *domain, const char *method,
-                   const char *params, ...)
+guint32 guest_send(VbBusClient *client, const char *domain, const char *method, const char *params,
+                   ...)
 {
     va_list args;
 

@@ -18,6 +18,8 @@ char *guest_run(VbBusFixture *fixture, const char *format, ...) G_GNUC_PRINTF(2,
 void guest_make_chain(VbBusFixture *fixture);
 /* A chain of two tiny images, <name>-base ← <name>: 64 KiB of data in 1 MiB. */
 void guest_make_tiny(VbBusFixture *fixture, const char *name);
+/* Waits until there is such a file or socket. */
+void guest_await_file(const char *path);
 /* The image has, for a guest, the contents of "expected". No QEMU may be writing to it. */
 void guest_assert_content(VbBusFixture *fixture, const char *name);
 
@@ -25,9 +27,6 @@ void guest_assert_content(VbBusFixture *fixture, const char *name);
 
 /* <disk> elements. */
 char *guest_file_disk(VbBusFixture *fixture, const char *image, const char *target);
-/* An overlay with an NBD export (a unix socket in the fixture's directory) as its backing image. */
-char *guest_nbd_disk(VbBusFixture *fixture, const char *image, const char *socket,
-                     const char *target);
 /* A domain of that name; its emulator is a script <name>.emulator: `body`, in which "$@" is the
  * command line, and then the exec of QEMU. NULL: no body. `devices`: disks and more. */
 char *guest_xml(VbBusFixture *fixture, const char *name, const char *devices, const char *body);
@@ -49,8 +48,17 @@ char *guest_start(VbBusClient *client, const char *xml, gboolean paused);
 char *guest_start_on_chain(VbBusFixture *fixture, gboolean paused);
 #define GUEST_BASE_NODE "vb-vda-3-file"
 
+/* nbdkit with an option and a plugin, on nbd.sock in the fixture's directory. */
+GSubprocess *guest_start_nbd(VbBusFixture *fixture, const char *option, const char *const *plugin);
+/* Also when it is stopped. */
+void guest_stop_nbd(VbBusFixture *fixture, GSubprocess *server);
+/* A started domain "guest", its virtual CPUs stopped, with an empty overlay on that export. */
+char *guest_start_on_nbd(VbBusFixture *fixture);
+
 /* QEMU's process, from the daemon's record. */
 GPid guest_pid(VbBusFixture *fixture, const char *domain);
+/* Waits until there is one. */
+GPid guest_await_pid(VbBusFixture *fixture, const char *domain);
 gboolean guest_is_alive(GPid pid);
 /* A QMP command on the second monitor, as JSON; the reply's line, which may be an error. */
 char *guest_monitor(VbBusFixture *fixture, const char *name, const char *command);
@@ -65,8 +73,8 @@ char *guest_get_xml(VbBusClient *client, const char *domain, gboolean inactive);
 /* ---- jobs ---- */
 
 /* A call of Domain.Block: `params` in GVariant text, e.g. "('vda', {'async': <true>})". */
-guint32 guest_send(VbBusClient *client, const char *domain, const char *method,
-                   const char *params, ...) G_GNUC_PRINTF(4, 5);
+guint32 guest_send(VbBusClient *client, const char *domain, const char *method, const char *params,
+                   ...) G_GNUC_PRINTF(4, 5);
 /* The job that a reply names. */
 char *guest_job_of(const VbBusMessage *reply);
 /* A job that must start. */

@@ -255,6 +255,40 @@ static void test_refused(void)
     pivot_and_check(fixture, copy(fixture, "copy", VB_DISK_FORMAT_DEFAULT), "copy", "copy");
 }
 
+static void answered(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    *(GAsyncResult **)user_data = g_object_ref(result);
+}
+
+/* Destroy ends a start, too: here one that waits for what its target says of itself. */
+static void test_start_destroyed(void)
+{
+    g_autoptr(JobsFixture) fixture = jobs_fixture_new();
+    g_autoptr(GPtrArray) specs = g_ptr_array_new_with_free_func((GDestroyNotify)vb_job_spec_free);
+    g_autoptr(GAsyncResult) result = NULL;
+    g_autoptr(GError) error = NULL;
+
+    jobs_make_chain(fixture);
+    jobs_start_domain(fixture, "top", NULL);
+    /* Nobody writes into this pipe. */
+    jobs_run(fixture, "mkfifo pipe");
+    VbJobSpec *spec = copy(fixture, "pipe", VB_DISK_FORMAT_QCOW2);
+    spec->reuse_external = TRUE;
+    g_ptr_array_add(specs, spec);
+    vb_jobs_start_async(jobs_domain(fixture), g_steal_pointer(&specs), 0, answered, &result);
+    /* It asks QEMU for the nodes twice before. */
+    for (guint i = 0; i < 4; i++)
+        g_free(jobs_nodes(fixture, "vda"));
+    g_assert_null(result);
+    gint64 begin = g_get_monotonic_time();
+    jobs_destroy_domain(fixture);
+    VB_WAIT_FOR(result);
+    g_assert_cmpint(g_get_monotonic_time() - begin, <, 8 * G_USEC_PER_SEC);
+    g_assert_null(vb_jobs_start_finish(jobs_domain(fixture), result, &error));
+    g_assert_error(error, VB_ERROR, VB_ERROR_DOMAIN_NOT_RUNNING);
+    g_assert_cmpuint(vb_domain_jobs(jobs_domain(fixture))->len, ==, 0);
+}
+
 /* A target that cannot take all of it. */
 static void test_no_space(void)
 {
@@ -290,6 +324,7 @@ int main(int argc, char **argv)
     g_test_add_func("/qemu/jobs/copy/force-ready", test_force_ready);
     g_test_add_func("/qemu/jobs/copy/cancel-early", test_cancel_early);
     g_test_add_func("/qemu/jobs/copy/refused", test_refused);
+    g_test_add_func("/qemu/jobs/copy/start-destroyed", test_start_destroyed);
     g_test_add_func("/qemu/jobs/copy/no-space", test_no_space);
     return g_test_run();
 }

@@ -28,8 +28,7 @@ struct JobsFixture {
     VbQmp *qmp; /* while there is no host */
 };
 
-/* ---- waiting ----------------------------------------------------------------------------------
- */
+/* ---- waiting -------------------------------------------------------------------------------- */
 
 static void answered(GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -46,8 +45,7 @@ static GAsyncResult *wait_answer(JobsFixture *fixture)
     return g_steal_pointer(&fixture->result);
 }
 
-/* ---- the log ----------------------------------------------------------------------------------
- */
+/* ---- the log -------------------------------------------------------------------------------- */
 
 static void log_word(const VbJob *job, const char *word, gpointer user_data)
 {
@@ -89,8 +87,7 @@ char *jobs_log(JobsFixture *fixture, const VbJob *job)
     return g_strdup(words ? words->str : "");
 }
 
-/* ---- the host ---------------------------------------------------------------------------------
- */
+/* ---- the host ------------------------------------------------------------------------------- */
 
 static const VbDriverEvents events = {
     .job_added = on_job_added,
@@ -176,8 +173,7 @@ void jobs_fixture_free(JobsFixture *fixture)
     g_free(fixture);
 }
 
-/* ---- images -----------------------------------------------------------------------------------
- */
+/* ---- images --------------------------------------------------------------------------------- */
 
 char *jobs_path(JobsFixture *fixture, const char *name)
 {
@@ -284,8 +280,7 @@ char *jobs_nodes(JobsFixture *fixture, const char *disk)
     return g_strjoinv(" ", (char **)names->pdata);
 }
 
-/* ---- the domain -------------------------------------------------------------------------------
- */
+/* ---- the domain ----------------------------------------------------------------------------- */
 
 void jobs_set_emulator(JobsFixture *fixture, const char *body)
 {
@@ -425,8 +420,7 @@ void jobs_await_status(JobsFixture *fixture, const char *status)
     VB_WAIT_FOR(jobs_has_status(fixture, status));
 }
 
-/* ---- jobs -------------------------------------------------------------------------------------
- */
+/* ---- jobs ----------------------------------------------------------------------------------- */
 
 VbJobSpec *jobs_spec_target(JobsFixture *fixture, VbJobType type, const char *disk,
                             const char *target, VbDiskFormat format)

@@ -20,7 +20,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(JobsFixture, jobs_fixture_free)
 VbHost *jobs_host(JobsFixture *fixture);
 VbDomain *jobs_domain(JobsFixture *fixture);
 
-/* ---- images ---- */
+/* ---- images --------------------------------------------------------------------------------- */
 
 char *jobs_path(JobsFixture *fixture, const char *name);
 /* Runs a command line in the fixture's directory; it must succeed. */
@@ -37,7 +37,7 @@ char *jobs_stored_chain(JobsFixture *fixture, const char *disk);
 /* The names of the disk's nodes in QEMU, sorted, "vb-vda-1 vb-vda-1-file". */
 char *jobs_nodes(JobsFixture *fixture, const char *disk);
 
-/* ---- the domain ---- */
+/* ---- the domain ----------------------------------------------------------------------------- */
 
 /* Defines and starts it, on these images (qcow2) as vda, vdb …; NULL-terminated. */
 void jobs_start_domain(JobsFixture *fixture, const char *image, ...) G_GNUC_NULL_TERMINATED;
@@ -76,7 +76,7 @@ gboolean jobs_has_status(JobsFixture *fixture, const char *status);
 /* QEMU's process; only while there is a host. */
 GPid jobs_qemu_pid(JobsFixture *fixture);
 
-/* ---- jobs ---- */
+/* ---- jobs ----------------------------------------------------------------------------------- */
 
 /* Starts it and releases it; `spec` is taken. (transfer full) */
 VbJob *jobs_start(JobsFixture *fixture, VbJobSpec *spec);

@@ -120,30 +120,6 @@ static void test_destroy(Nbd *nbd, gconstpointer data)
     jobs_assert_outcome(nbd->fixture, job, "canceled domain-stopped");
 }
 
-static void answered(GObject *source, GAsyncResult *result, gpointer user_data)
-{
-    *(GAsyncResult **)user_data = g_object_ref(result);
-}
-
-/* The target does not answer, so not even the start ends; Destroy ends that, too. */
-static void test_start_destroyed(Nbd *nbd, gconstpointer data)
-{
-    g_autoptr(GPtrArray) specs = g_ptr_array_new_with_free_func((GDestroyNotify)vb_job_spec_free);
-    g_autoptr(GAsyncResult) result = NULL;
-    g_autoptr(GError) error = NULL;
-
-    jobs_start_domain(nbd->fixture, "top", NULL);
-    g_subprocess_send_signal(nbd->server, SIGSTOP);
-    g_ptr_array_add(specs, copy_to_nbd(nbd));
-    vb_jobs_start_async(jobs_domain(nbd->fixture), g_steal_pointer(&specs), 0, answered, &result);
-    jobs_destroy_domain(nbd->fixture);
-    VB_WAIT_FOR(result);
-    g_assert_null(vb_jobs_start_finish(jobs_domain(nbd->fixture), result, &error));
-    g_assert_nonnull(error);
-    g_test_message("%s", error->message);
-    g_assert_cmpuint(vb_domain_jobs(jobs_domain(nbd->fixture))->len, ==, 0);
-}
-
 static void ignored(GObject *source, GAsyncResult *result, gpointer user_data)
 {
 }
@@ -190,7 +166,6 @@ int main(int argc, char **argv)
     ADD("copy", test_copy);
     ADD("stopped", test_stopped);
     ADD("destroy", test_destroy);
-    ADD("start-destroyed", test_start_destroyed);
     ADD("escalate", test_escalate);
     ADD("died", test_died);
     return g_test_run();

@@ -103,6 +103,28 @@ static void test_names(void)
     jobs_start_refused(fixture, absolute, VB_ERROR_INVALID_ARGS, "over");
 }
 
+/* A chain that is deeper than the JSON that we take from a monitor may be. */
+static void test_deep(void)
+{
+    g_autoptr(JobsFixture) fixture = jobs_fixture_new();
+
+    jobs_run(fixture, "qemu-img create -q -f raw 0 1M");
+    jobs_run(fixture, "qemu-img create -q -f qcow2 -u -b 0 -F raw 1 1M");
+    jobs_run(fixture, "sh -ec 'for i in $(seq 1 134); do"
+                      " qemu-img create -q -f qcow2 -u -b $PWD/$i -F qcow2 $((i + 1)) 1M; done'");
+    jobs_run(fixture, "qemu-io -f raw -c 'write -q -P 5 0 1M' 0");
+    jobs_run(fixture, "cp 0 expected");
+    jobs_start_domain(fixture, "135", NULL);
+    g_autoptr(VbJob) job = jobs_start(fixture, pull(fixture, NULL, 0));
+    jobs_assert_outcome(fixture, job, "completed done");
+    assert_chain(fixture, "135");
+    /* The next one begins when all those nodes are gone. */
+    g_autoptr(VbJob) next = jobs_start(fixture, pull(fixture, NULL, 0));
+    jobs_assert_end(fixture, next, "completed done");
+    jobs_destroy_domain(fixture);
+    jobs_assert_content(fixture, "135");
+}
+
 static void test_cancel(void)
 {
     g_autoptr(JobsFixture) fixture = jobs_fixture_new();
@@ -227,6 +249,7 @@ int main(int argc, char **argv)
     g_test_add_func("/qemu/jobs/pull/whole", test_whole);
     g_test_add_func("/qemu/jobs/pull/base", test_base);
     g_test_add_func("/qemu/jobs/pull/names", test_names);
+    g_test_add_func("/qemu/jobs/pull/deep", test_deep);
     g_test_add_func("/qemu/jobs/pull/cancel", test_cancel);
     g_test_add_func("/qemu/jobs/pull/bandwidth", test_bandwidth);
     g_test_add_func("/qemu/jobs/pull/pause", test_pause);

@@ -62,8 +62,7 @@ static gboolean has_concluded(JobsFixture *fixture, VbJob *job)
     return strstr(log, "concluded") != NULL;
 }
 
-/* ---- a cancel, and what becomes of it ---------------------------------------------------------
- */
+/* ---- a cancel, and what becomes of it ------------------------------------------------------- */
 
 typedef struct {
     const char *transcript;
@@ -115,8 +114,7 @@ static void test_cancel_async(gconstpointer data)
     test_cancel(data, VB_JOB_ASYNC);
 }
 
-/* ---- one by one -------------------------------------------------------------------------------
- */
+/* ---- one by one ----------------------------------------------------------------------------- */
 
 /* Between the acceptance and the report nothing is known but that it was asked for. */
 static void test_held(void)

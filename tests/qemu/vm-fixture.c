@@ -164,7 +164,7 @@ char *vm_xml(const char *name, const char *emulator, const char *extra, const ch
 /* ---- domains ----------------------------------------------------------------------------------
  */
 
-static VbDomain *define(VmFixture *fixture, const char *xml, GError **error)
+VbDomain *vm_try_define(VmFixture *fixture, const char *xml, GError **error)
 {
     g_autoptr(GAsyncResult) result = NULL;
 
@@ -177,7 +177,7 @@ static VbDomain *define(VmFixture *fixture, const char *xml, GError **error)
 VbDomain *vm_define(VmFixture *fixture, const char *xml)
 {
     g_autoptr(GError) error = NULL;
-    VbDomain *domain = define(fixture, xml, &error);
+    VbDomain *domain = vm_try_define(fixture, xml, &error);
 
     g_assert_no_error(error);
     return domain;
@@ -187,7 +187,7 @@ GError *vm_define_error(VmFixture *fixture, const char *xml)
 {
     GError *error = NULL;
 
-    g_assert_null(define(fixture, xml, &error));
+    g_assert_null(vm_try_define(fixture, xml, &error));
     g_assert_nonnull(error);
     return error;
 }

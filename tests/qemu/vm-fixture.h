@@ -39,6 +39,7 @@ void vm_make_image(VmFixture *fixture, const char *name, gboolean qcow2);
 char *vm_xml(const char *name, const char *emulator, const char *extra, const char *devices);
 
 /* Borrowed from the host. */
+VbDomain *vm_try_define(VmFixture *fixture, const char *xml, GError **error);
 VbDomain *vm_define(VmFixture *fixture, const char *xml);
 /* The error of a definition that is refused. */
 GError *vm_define_error(VmFixture *fixture, const char *xml);

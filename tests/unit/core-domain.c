@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Domains in the core, with the test driver: define, start … destroy, the one slot for operations, what
- * pre-empts what, and what is stored. */
+ * Domains in the core, with the test driver: define, start … destroy, the one slot for operations,
+ * what pre-empts what, and what is stored. */
 #include "core-fixture.h"
 
 #include <glib/gstdio.h>
@@ -290,9 +290,9 @@ static void test_life(void)
 
 static void test_wrong_state(void)
 {
-    static const VbDomainOp ops[] = {VB_DOMAIN_OP_SHUTDOWN, VB_DOMAIN_OP_REBOOT, VB_DOMAIN_OP_RESET,
-                                     VB_DOMAIN_OP_SUSPEND,  VB_DOMAIN_OP_RESUME,
-                                     VB_DOMAIN_OP_DESTROY};
+    static const VbDomainOp ops[] = {VB_DOMAIN_OP_SHUTDOWN, VB_DOMAIN_OP_REBOOT,
+                                     VB_DOMAIN_OP_RESET,    VB_DOMAIN_OP_SUSPEND,
+                                     VB_DOMAIN_OP_RESUME,   VB_DOMAIN_OP_DESTROY};
     g_autoptr(CoreFixture) fixture = core_fixture_new();
     VbDomain *domain = core_defined(fixture, "a", NULL);
     g_autoptr(CoreReply) start = NULL;
@@ -388,8 +388,9 @@ static void test_crash(void)
 
 static void test_busy(void)
 {
-    static const VbDomainOp ops[] = {VB_DOMAIN_OP_START, VB_DOMAIN_OP_SHUTDOWN, VB_DOMAIN_OP_REBOOT,
-                                     VB_DOMAIN_OP_RESET, VB_DOMAIN_OP_SUSPEND, VB_DOMAIN_OP_RESUME};
+    static const VbDomainOp ops[] = {VB_DOMAIN_OP_START,   VB_DOMAIN_OP_SHUTDOWN,
+                                     VB_DOMAIN_OP_REBOOT,  VB_DOMAIN_OP_RESET,
+                                     VB_DOMAIN_OP_SUSPEND, VB_DOMAIN_OP_RESUME};
     g_autoptr(CoreFixture) fixture = core_fixture_new();
     VbDomain *domain = core_running(fixture, "a", OPERATION("name='suspend' delay='60'"));
     VbDomain *other = core_defined(fixture, "b", NULL);
@@ -476,9 +477,8 @@ static void test_destroy_fails(void)
 static void test_gone_meanwhile(void)
 {
     g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain =
-        core_running(fixture, "a",
-                     "<test:crash after='30'/>" OPERATION("name='suspend' delay='3600000'"));
+    VbDomain *domain = core_running(
+        fixture, "a", "<test:crash after='30'/>" OPERATION("name='suspend' delay='3600000'"));
     g_autoptr(CoreReply) suspend = core_operate(fixture, domain, VB_DOMAIN_OP_SUSPEND);
 
     core_reply_assert_error(suspend, VB_ERROR_DOMAIN_NOT_RUNNING, "'a'");
@@ -491,10 +491,10 @@ static void test_random_operations(void)
     g_autoptr(CoreFixture) fixture = core_fixture_new();
     VbDomain *domain = core_defined(fixture, "a",
                                     OPERATION("name='start' delay='2'")
-                                        OPERATION("name='suspend' delay='1' times='3'") OPERATION(
-                                            "name='suspend' result='hang' times='1'")
-                                            OPERATION("name='reset' result='crash' times='1'")
-                                                OPERATION("name='destroy' delay='1'"));
+                                        OPERATION("name='suspend' delay='1' times='3'")
+                                            OPERATION("name='suspend' result='hang' times='1'")
+                                                OPERATION("name='reset' result='crash' times='1'")
+                                                    OPERATION("name='destroy' delay='1'"));
     g_autoptr(GPtrArray) replies = g_ptr_array_new_with_free_func((GDestroyNotify)core_reply_free);
 
     for (guint i = 0; i < 400; i++) {

@@ -344,6 +344,13 @@ guint core_fixture_count(CoreFixture *fixture, const char *pattern)
     return n;
 }
 
+guint core_fixture_count_ends(CoreFixture *fixture)
+{
+    return core_fixture_count(fixture, "job * COMPLETED *") +
+           core_fixture_count(fixture, "job * FAILED *") +
+           core_fixture_count(fixture, "job * CANCELED *");
+}
+
 void core_fixture_dump(CoreFixture *fixture)
 {
     for (guint i = 0; i < fixture->log->len; i++)

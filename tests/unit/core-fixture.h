@@ -21,8 +21,8 @@ VbHost *core_fixture_host(CoreFixture *fixture);
 const VbPaths *core_fixture_paths(CoreFixture *fixture);
 /* ---- two lives ----
  *
- * A daemon that is killed can only be had as a process: the first life is run by this program again, in
- * a test of its own (g_test_trap_subprocess()), below the directory of the second one. */
+ * A daemon that is killed can only be had as a process: the first life is run by this program
+ * again, in a test of its own (g_test_trap_subprocess()), below the directory of the second one. */
 
 /* A directory, and no host yet. */
 CoreFixture *core_fixture_new_dead(void);
@@ -66,6 +66,8 @@ GPtrArray *core_fixture_log(CoreFixture *fixture);
 void core_fixture_clear_log(CoreFixture *fixture);
 /* How many lines match the glob. */
 guint core_fixture_count(CoreFixture *fixture, const char *pattern);
+/* Terminal signals, of all jobs. */
+guint core_fixture_count_ends(CoreFixture *fixture);
 /* Lines that match these globs come in this order, each after the one before. NULL-terminated. */
 void core_fixture_assert_order(CoreFixture *fixture, const char *first, ...) G_GNUC_NULL_TERMINATED;
 void core_fixture_dump(CoreFixture *fixture);

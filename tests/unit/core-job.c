@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The promises and the corner cases of docs/block-jobs.md that need no QEMU, on the core with the
- * test driver: one test each, by its name there. What a restart adds is in core-restart.c. */
+ * How jobs end: the promises and the corner cases of docs/block-jobs.md that need no QEMU, on the
+ * core with the test driver, each by its name there. How they begin and pivot is in
+ * core-job-life.c, what a restart adds in core-restart.c. */
 #include "core-fixture.h"
 
 #include <string.h>
@@ -10,19 +11,6 @@
 
 #define SILENT "cancel-mode='silent'"
 #define JOB(attributes, children) "<test:block-job " attributes ">" children "</test:block-job>"
-
-static guint number(VbJob *job)
-{
-    return vb_job_info(job)->number;
-}
-
-/* Terminal signals of all jobs. */
-static guint count_ends(CoreFixture *fixture)
-{
-    return core_fixture_count(fixture, "job * COMPLETED *") +
-           core_fixture_count(fixture, "job * FAILED *") +
-           core_fixture_count(fixture, "job * CANCELED *");
-}
 
 static void wait_state(VbJob *job, VbJobState state)
 {
@@ -50,7 +38,7 @@ static void test_one_canceled(gconstpointer data)
     /* Anything that came twice would be here by then. */
     core_fixture_run_for(20);
     g_assert_cmpuint(core_fixture_count(fixture, "job 1 CANCELED requested*"), ==, 1);
-    g_assert_cmpuint(count_ends(fixture), ==, 1);
+    g_assert_cmpuint(core_fixture_count_ends(fixture), ==, 1);
     g_assert_cmpint(vb_job_info(job)->synthesized, ==, cancel->synthesized);
     g_assert_cmpint(vb_job_info(job)->result, ==, VB_JOB_RESULT_CANCELED);
     if (!(cancel->flags & VB_JOB_ASYNC))
@@ -92,7 +80,7 @@ static void test_refused(gconstpointer flags)
     g_assert_cmpint(vb_job_info(job)->state, ==, VB_JOB_FINISHING);
     g_assert_true(vb_job_info(job)->cancel_requested);
     core_reply_assert_error(refused, VB_ERROR_HYPERVISOR, "not now");
-    g_assert_cmpuint(count_ends(fixture), ==, 0);
+    g_assert_cmpuint(core_fixture_count_ends(fixture), ==, 0);
     /* It is what the hypervisor says, and nobody wants anything of it. */
     g_assert_cmpint(vb_job_info(job)->state, ==, VB_JOB_RUNNING);
     g_assert_false(vb_job_info(job)->cancel_requested);
@@ -101,7 +89,7 @@ static void test_refused(gconstpointer flags)
 
     again = core_cancel(fixture, job, VB_JOB_WAIT);
     core_reply_assert_ok(again);
-    g_assert_cmpuint(count_ends(fixture), ==, 1);
+    g_assert_cmpuint(core_fixture_count_ends(fixture), ==, 1);
 }
 
 static void test_refused_ready(void)
@@ -117,7 +105,7 @@ static void test_refused_ready(void)
     refused = core_cancel(fixture, job, VB_JOB_WAIT);
     core_reply_assert_error(refused, VB_ERROR_HYPERVISOR, NULL);
     g_assert_cmpint(vb_job_info(job)->state, ==, VB_JOB_READY);
-    g_assert_cmpuint(count_ends(fixture), ==, 0);
+    g_assert_cmpuint(core_fixture_count_ends(fixture), ==, 0);
     g_assert_cmpuint(core_fixture_count(fixture, "job 1 READY"), ==, 1);
 }
 
@@ -137,7 +125,7 @@ static void test_end(gconstpointer data)
 
     wait_state(job, VB_JOB_CONCLUDED);
     core_fixture_run_for(20);
-    g_assert_cmpuint(count_ends(fixture), ==, 1);
+    g_assert_cmpuint(core_fixture_count_ends(fixture), ==, 1);
     if (core_fixture_count(fixture, end->expected) != 1) {
         core_fixture_dump(fixture);
         g_error("not once: %s", end->expected);
@@ -207,7 +195,7 @@ static void test_async_does_not_wait(void)
     g_autoptr(CoreReply) reply = core_cancel(fixture, job, VB_JOB_ASYNC);
 
     core_reply_assert_ok(reply);
-    g_assert_cmpuint(count_ends(fixture), ==, 0);
+    g_assert_cmpuint(core_fixture_count_ends(fixture), ==, 0);
     g_assert_true(vb_job_info(job)->cancel_requested);
     core_do(fixture, domain, VB_DOMAIN_OP_DESTROY);
     g_assert_cmpuint(core_fixture_count(fixture, "job 1 CANCELED domain-stopped synthesized"), ==,
@@ -225,9 +213,9 @@ static void test_async_no_answer(void)
     g_autoptr(CoreReply) reply = core_cancel(fixture, job, VB_JOB_ASYNC);
 
     core_reply_assert_ok(reply);
-    g_assert_cmpuint(count_ends(fixture), ==, 0);
+    g_assert_cmpuint(core_fixture_count_ends(fixture), ==, 0);
     core_do(fixture, domain, VB_DOMAIN_OP_DESTROY);
-    g_assert_cmpuint(count_ends(fixture), ==, 1);
+    g_assert_cmpuint(core_fixture_count_ends(fixture), ==, 1);
 }
 
 typedef struct {
@@ -276,7 +264,7 @@ static void test_start_from_handler(gconstpointer faults)
     core_reply_assert_ok(start);
     core_fixture_assert_order(fixture, "job 1 CANCELED *", "job 2 added", "reply start-job: ok",
                               NULL);
-    g_assert_cmpuint(count_ends(fixture), ==, 1);
+    g_assert_cmpuint(core_fixture_count_ends(fixture), ==, 1);
 }
 
 static void test_reads_while_pending(void)
@@ -320,7 +308,7 @@ static void test_second_cancel(void)
     core_reply_assert_error(third, VB_ERROR_BLOCK_JOB_ENDING, NULL);
     core_reply_assert_error(pivot, VB_ERROR_BLOCK_JOB_ENDING, NULL);
     core_reply_assert_ok(first);
-    g_assert_cmpuint(count_ends(fixture), ==, 1);
+    g_assert_cmpuint(core_fixture_count_ends(fixture), ==, 1);
 }
 
 static void test_force_escalates(void)
@@ -340,7 +328,7 @@ static void test_force_escalates(void)
     forced = core_cancel(fixture, job, VB_JOB_FORCE);
     core_reply_assert_ok(forced);
     core_reply_assert_ok(soft);
-    g_assert_cmpuint(count_ends(fixture), ==, 1);
+    g_assert_cmpuint(core_fixture_count_ends(fixture), ==, 1);
     g_assert_false(vb_job_info(job)->consistent);
     core_fixture_assert_order(fixture, "job 1 CANCELED requested", "reply cancel: ok",
                               "reply cancel: ok", NULL);
@@ -357,7 +345,7 @@ static void test_soft_cancel_is_consistent(void)
     reply = core_cancel(fixture, job, VB_JOB_WAIT);
     core_reply_assert_ok(reply);
     g_assert_cmpuint(core_fixture_count(fixture, "job 1 CANCELED requested consistent"), ==, 1);
-    g_assert_cmpuint(count_ends(fixture), ==, 1);
+    g_assert_cmpuint(core_fixture_count_ends(fixture), ==, 1);
 }
 
 static void test_soft_cancel_fails(void)
@@ -389,7 +377,7 @@ static void test_forced_cancel_fails(void)
     core_reply_assert_error(reply, VB_ERROR_NO_BLOCK_JOB,
                             "finished before it could be canceled: failed");
     g_assert_cmpuint(core_fixture_count(fixture, "job 1 FAILED io-error"), ==, 1);
-    g_assert_cmpuint(count_ends(fixture), ==, 1);
+    g_assert_cmpuint(core_fixture_count_ends(fixture), ==, 1);
 }
 
 static void test_soft_cancel_pivots(gconstpointer faults)
@@ -403,7 +391,7 @@ static void test_soft_cancel_pivots(gconstpointer faults)
     reply = core_cancel(fixture, job, VB_JOB_WAIT);
     core_reply_assert_error(reply, VB_ERROR_NO_BLOCK_JOB, "completed");
     g_assert_cmpuint(core_fixture_count(fixture, "job 1 COMPLETED done pivoted*"), ==, 1);
-    g_assert_cmpuint(count_ends(fixture), ==, 1);
+    g_assert_cmpuint(core_fixture_count_ends(fixture), ==, 1);
 }
 
 static void test_completed_first(gconstpointer faults)
@@ -417,7 +405,7 @@ static void test_completed_first(gconstpointer faults)
                             "finished before it could be canceled: completed");
     g_assert_null(strstr(reply->error->message, "no such job"));
     g_assert_cmpuint(core_fixture_count(fixture, "job 1 COMPLETED done"), ==, 1);
-    g_assert_cmpuint(count_ends(fixture), ==, 1);
+    g_assert_cmpuint(core_fixture_count_ends(fixture), ==, 1);
 }
 
 static void test_concluded(void)
@@ -437,7 +425,7 @@ static void test_concluded(void)
     core_reply_assert_error(cancel, VB_ERROR_NO_BLOCK_JOB, "completed");
     pivot = core_pivot(fixture, job, VB_JOB_WAIT);
     core_reply_assert_error(pivot, VB_ERROR_NO_BLOCK_JOB, "completed");
-    g_assert_cmpuint(count_ends(fixture), ==, 1);
+    g_assert_cmpuint(core_fixture_count_ends(fixture), ==, 1);
 
     g_assert_true(vb_job_dismiss(job, NULL));
     g_assert_cmpuint(core_fixture_count(fixture, "job 1 removed"), ==, 1);
@@ -457,7 +445,7 @@ static void test_lost(void)
     core_reply_assert_ok(reply);
     g_assert_cmpint(g_get_monotonic_time() - before, <, 5 * G_USEC_PER_SEC);
     g_assert_cmpuint(core_fixture_count(fixture, "job 1 CANCELED vanished synthesized"), ==, 1);
-    g_assert_cmpuint(count_ends(fixture), ==, 1);
+    g_assert_cmpuint(core_fixture_count_ends(fixture), ==, 1);
 }
 
 static void test_not_found(gconstpointer faults)
@@ -469,7 +457,7 @@ static void test_not_found(gconstpointer faults)
 
     core_reply_assert_ok(reply);
     g_assert_cmpuint(core_fixture_count(fixture, "job 1 CANCELED vanished synthesized"), ==, 1);
-    g_assert_cmpuint(count_ends(fixture), ==, 1);
+    g_assert_cmpuint(core_fixture_count_ends(fixture), ==, 1);
 }
 
 static void test_destroyed(gconstpointer faults)
@@ -489,7 +477,7 @@ static void test_destroyed(gconstpointer faults)
                               "reply destroy: ok", NULL);
     core_fixture_assert_order(fixture, "job 2 CANCELED domain-stopped synthesized",
                               "domain a state shut-off/destroyed", NULL);
-    g_assert_cmpuint(count_ends(fixture), ==, 2);
+    g_assert_cmpuint(core_fixture_count_ends(fixture), ==, 2);
 }
 
 static void test_shut_down(void)
@@ -505,7 +493,7 @@ static void test_shut_down(void)
     core_fixture_assert_order(fixture, "reply shutdown: ok",
                               "job 1 CANCELED domain-stopped synthesized",
                               "domain a state shut-off/shutdown", NULL);
-    g_assert_cmpuint(count_ends(fixture), ==, 1);
+    g_assert_cmpuint(core_fixture_count_ends(fixture), ==, 1);
 }
 
 static void test_crash(void)
@@ -518,7 +506,7 @@ static void test_crash(void)
     core_fixture_assert_order(fixture, "job 1 FAILED domain-crashed synthesized",
                               "domain a state crashed/crashed", "lifecycle a crashed/crashed",
                               NULL);
-    g_assert_cmpuint(count_ends(fixture), ==, 1);
+    g_assert_cmpuint(core_fixture_count_ends(fixture), ==, 1);
     /* It can be started again. */
     core_do(fixture, domain, VB_DOMAIN_OP_START);
 }
@@ -534,7 +522,7 @@ static void test_crash_on_cancel(gconstpointer faults)
     CORE_WAIT(!vb_domain_is_active(domain));
     core_fixture_assert_order(fixture, "job 1 CANCELED domain-crashed synthesized",
                               "domain a state crashed/crashed", NULL);
-    g_assert_cmpuint(count_ends(fixture), ==, 1);
+    g_assert_cmpuint(core_fixture_count_ends(fixture), ==, 1);
 }
 
 static void test_io_error(void)
@@ -553,7 +541,7 @@ static void test_io_error(void)
     /* The forced flavour is chosen by itself. */
     reply = core_cancel(fixture, job, VB_JOB_WAIT);
     core_reply_assert_ok(reply);
-    g_assert_cmpuint(count_ends(fixture), ==, 1);
+    g_assert_cmpuint(core_fixture_count_ends(fixture), ==, 1);
 }
 
 static void test_io_error_resume(void)
@@ -571,487 +559,6 @@ static void test_io_error_resume(void)
     core_fixture_assert_order(fixture, "job 1 io-status failed", "job 1 io-status ok",
                               "job 1 COMPLETED done", NULL);
 }
-
-/* ---- pivot ---- */
-
-static void test_pivot(gconstpointer type)
-{
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain = core_running(fixture, "a", "<test:block-job duration='5'/>");
-    VbJob *job = core_job(fixture, domain, GPOINTER_TO_INT(type), "vda");
-    g_autoptr(CoreReply) early = core_pivot(fixture, job, VB_JOB_WAIT);
-    g_autoptr(CoreReply) pivot = NULL;
-    const char *now =
-        GPOINTER_TO_INT(type) == VB_JOB_COPY ? "/images/vda-target.qcow2" : "/images/base.qcow2";
-    const VbDiskDef *disk;
-
-    core_reply_assert_error(early, VB_ERROR_BLOCK_JOB_NOT_READY, NULL);
-    wait_state(job, VB_JOB_READY);
-    pivot = core_pivot(fixture, job, VB_JOB_WAIT);
-    core_reply_assert_ok(pivot);
-    core_fixture_assert_order(fixture, "job 1 READY", "job 1 pivot-requested 1",
-                              "job 1 result completed", "job 1 COMPLETED done pivoted consistent",
-                              "reply pivot: ok", NULL);
-    g_assert_cmpuint(count_ends(fixture), ==, 1);
-    /* It is what the disk is now, running and stored. */
-    disk = vb_domain_def(domain)->disks->pdata[0];
-    g_assert_cmpstr(disk->source->path, ==, now);
-    disk = vb_domain_stored_def(domain)->disks->pdata[0];
-    g_assert_cmpstr(disk->source->path, ==, now);
-    g_assert_false(vb_domain_info(domain)->config_pending);
-}
-
-static void test_pivot_not_supported(void)
-{
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain = core_running(fixture, "a", NULL);
-    VbJob *job = core_job(fixture, domain, VB_JOB_PULL, "vda");
-    g_autoptr(CoreReply) reply = core_pivot(fixture, job, VB_JOB_WAIT);
-
-    core_reply_assert_error(reply, VB_ERROR_NOT_SUPPORTED, "pull");
-    g_assert_cmpint(vb_job_info(job)->state, ==, VB_JOB_RUNNING);
-}
-
-static void test_pivot_async(void)
-{
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain =
-        core_running(fixture, "a",
-                     "<test:block-job duration='0'><test:pivot delay='200' finalize-delay='20'/>"
-                     "</test:block-job>");
-    VbJob *job = core_job(fixture, domain, VB_JOB_COPY, "vda");
-    g_autoptr(CoreReply) pivot = NULL;
-
-    wait_state(job, VB_JOB_READY);
-    pivot = core_pivot(fixture, job, VB_JOB_ASYNC);
-    core_reply_assert_ok(pivot);
-    g_assert_true(vb_job_is_live(job));
-    wait_state(job, VB_JOB_CONCLUDED);
-    g_assert_true(vb_job_info(job)->pivoted);
-}
-
-static void test_cancel_while_pivot(void)
-{
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain = core_running(
-        fixture, "a", "<test:block-job duration='0'><test:pivot result='never'/></test:block-job>");
-    VbJob *job = core_job(fixture, domain, VB_JOB_COPY, "vda");
-    g_autoptr(CoreReply) pivot = NULL;
-    g_autoptr(CoreReply) cancel = NULL;
-    g_autoptr(CoreReply) second = NULL;
-    g_autoptr(CoreReply) forced = NULL;
-    const VbDiskDef *disk;
-
-    wait_state(job, VB_JOB_READY);
-    pivot = core_pivot(fixture, job, VB_JOB_WAIT);
-    cancel = core_cancel(fixture, job, VB_JOB_WAIT);
-    second = core_pivot(fixture, job, VB_JOB_WAIT);
-    core_reply_assert_error(cancel, VB_ERROR_BLOCK_JOB_ENDING, "a pivot is pending");
-    core_reply_assert_error(second, VB_ERROR_BLOCK_JOB_ENDING, NULL);
-    g_assert_false(pivot->done);
-
-    forced = core_cancel(fixture, job, VB_JOB_FORCE);
-    core_reply_assert_ok(forced);
-    core_reply_assert_error(pivot, VB_ERROR_BLOCK_JOB_CANCELED, "canceled");
-    g_assert_cmpuint(core_fixture_count(fixture, "job 1 CANCELED requested"), ==, 1);
-    g_assert_cmpuint(count_ends(fixture), ==, 1);
-    disk = vb_domain_stored_def(domain)->disks->pdata[0];
-    g_assert_cmpstr(disk->source->path, ==, "/images/a-vda.qcow2");
-}
-
-/* Once the switch is being finalized it can no longer be stopped. */
-static void test_cancel_while_finalizing(void)
-{
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain = core_running(
-        fixture, "a",
-        "<test:block-job duration='0'><test:pivot finalize-delay='150'/></test:block-job>");
-    VbJob *job = core_job(fixture, domain, VB_JOB_COPY, "vda");
-    g_autoptr(CoreReply) pivot = NULL;
-    g_autoptr(CoreReply) forced = NULL;
-
-    wait_state(job, VB_JOB_READY);
-    pivot = core_pivot(fixture, job, VB_JOB_WAIT);
-    CORE_WAIT(!vb_job_is_cancelable(job));
-    g_assert_true(vb_job_is_live(job));
-    forced = core_cancel(fixture, job, VB_JOB_FORCE);
-    core_reply_assert_error(forced, VB_ERROR_BLOCK_JOB_ENDING, "a pivot is pending");
-    core_reply_assert_ok(pivot);
-    g_assert_cmpuint(count_ends(fixture), ==, 1);
-    g_assert_true(vb_job_info(job)->pivoted);
-}
-
-static void test_pivot_refused(void)
-{
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain =
-        core_running(fixture, "a",
-                     "<test:block-job duration='0'><test:pivot result='refused' message='not now'/>"
-                     "</test:block-job>");
-    VbJob *job = core_job(fixture, domain, VB_JOB_COPY, "vda");
-    g_autoptr(CoreReply) pivot = NULL;
-
-    wait_state(job, VB_JOB_READY);
-    pivot = core_pivot(fixture, job, VB_JOB_WAIT);
-    core_reply_assert_error(pivot, VB_ERROR_HYPERVISOR, "not now");
-    g_assert_cmpint(vb_job_info(job)->state, ==, VB_JOB_READY);
-    g_assert_false(vb_job_info(job)->pivot_requested);
-    g_assert_cmpuint(count_ends(fixture), ==, 0);
-}
-
-static void test_pivot_fails(void)
-{
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain = core_running(
-        fixture, "a",
-        "<test:block-job duration='0'><test:pivot result='failed' message='No space left'/>"
-        "</test:block-job>");
-    VbJob *job = core_job(fixture, domain, VB_JOB_COPY, "vda");
-    g_autoptr(CoreReply) pivot = NULL;
-
-    wait_state(job, VB_JOB_READY);
-    pivot = core_pivot(fixture, job, VB_JOB_WAIT);
-    core_reply_assert_error(pivot, VB_ERROR_BLOCK_JOB_FAILED, "No space left");
-    g_assert_cmpuint(core_fixture_count(fixture, "job 1 FAILED io-error"), ==, 1);
-}
-
-static void test_crash_in_pivot(void)
-{
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain =
-        core_running(fixture, "a",
-                     "<test:block-job duration='0'><test:pivot result='crash' delay='20'/>"
-                     "</test:block-job>");
-    VbJob *job = core_job(fixture, domain, VB_JOB_COPY, "vda");
-    g_autoptr(CoreReply) pivot = NULL;
-
-    wait_state(job, VB_JOB_READY);
-    pivot = core_pivot(fixture, job, VB_JOB_WAIT);
-    core_reply_wait(pivot);
-    g_assert_nonnull(pivot->error);
-    g_assert_cmpuint(core_fixture_count(fixture, "job 1 FAILED domain-crashed synthesized"), ==, 1);
-    g_assert_cmpuint(count_ends(fixture), ==, 1);
-}
-
-/* ---- the start ---- */
-
-static void test_start_errors(void)
-{
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain =
-        core_defined(fixture, "a",
-                     "<test:block-job disk='vdb'><test:start result='fail' message='no room'/>"
-                     "</test:block-job>");
-    g_autoptr(CoreReply) off = core_start_job(fixture, domain, VB_JOB_PULL, "vda");
-    g_autoptr(CoreReply) unknown = NULL;
-    g_autoptr(CoreReply) refused = NULL;
-    g_autoptr(CoreReply) both = NULL;
-    GPtrArray *specs = g_ptr_array_new();
-
-    core_reply_assert_error(off, VB_ERROR_DOMAIN_NOT_RUNNING, NULL);
-    core_do(fixture, domain, VB_DOMAIN_OP_START);
-    unknown = core_start_job(fixture, domain, VB_JOB_PULL, "sdz");
-    core_reply_assert_error(unknown, VB_ERROR_INVALID_ARGS, "sdz");
-    refused = core_start_job(fixture, domain, VB_JOB_PULL, "vdb");
-    core_reply_assert_error(refused, VB_ERROR_HYPERVISOR, "no room");
-
-    /* All or none. */
-    g_ptr_array_add(specs, core_spec(VB_JOB_BACKUP, "vda"));
-    g_ptr_array_add(specs, core_spec(VB_JOB_BACKUP, "vdb"));
-    both = core_start_specs(fixture, domain, specs);
-    core_reply_assert_error(both, VB_ERROR_HYPERVISOR, "no room");
-    core_fixture_run_for(10);
-    /* What did not start never existed. */
-    g_assert_cmpuint(core_fixture_count(fixture, "job *"), ==, 0);
-    g_assert_cmpuint(vb_domain_jobs(domain)->len, ==, 0);
-    core_job(fixture, domain, VB_JOB_PULL, "vda");
-}
-
-static void test_start_busy_while_starting(void)
-{
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain =
-        core_running(fixture, "a", "<test:block-job><test:start delay='30'/></test:block-job>");
-    g_autoptr(CoreReply) first = core_start_job(fixture, domain, VB_JOB_PULL, "vda");
-    g_autoptr(CoreReply) second = core_start_job(fixture, domain, VB_JOB_PULL, "vda");
-
-    core_reply_assert_error(second, VB_ERROR_BUSY, "job 1");
-    core_reply_assert_ok(first);
-}
-
-/* The source path names a disk as well as its target does. */
-static void test_start_by_path(void)
-{
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain = core_running(fixture, "a", NULL);
-    VbJob *job = core_job(fixture, domain, VB_JOB_PULL, "/images/a-vdb.qcow2");
-
-    g_assert_cmpstr(vb_job_info(job)->disk, ==, "vdb");
-    g_assert_true(vb_domain_live_job(domain, "vdb") == job);
-    g_assert_cmpuint(vb_job_info(job)->started_by_uid, ==, 1000);
-}
-
-static void test_ends_before_reply(void)
-{
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain = core_running(
-        fixture, "a",
-        "<test:block-job duration='0'><test:start reply='after-report'/></test:block-job>");
-    g_autoptr(CoreReply) reply = core_start_held(fixture, domain, VB_JOB_PULL, "vda");
-    VbJob *job;
-
-    core_reply_assert_ok(reply);
-    job = reply->jobs->pdata[0];
-    core_fixture_run_for(20);
-    g_assert_true(vb_job_is_live(job));
-    g_assert_cmpuint(count_ends(fixture), ==, 0);
-    vb_job_release(job);
-    wait_state(job, VB_JOB_CONCLUDED);
-    core_fixture_assert_order(fixture, "job 1 added", "domain a jobs 1", "reply start-job: ok",
-                              "job 1 state concluded", "job 1 COMPLETED done", NULL);
-    g_assert_cmpuint(count_ends(fixture), ==, 1);
-}
-
-static void test_held_until_release(gconstpointer faults)
-{
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain = core_running(fixture, "a", faults);
-    g_autoptr(CoreReply) reply = core_start_held(fixture, domain, VB_JOB_PULL, "vda");
-    VbJob *job;
-
-    core_reply_assert_ok(reply);
-    job = reply->jobs->pdata[0];
-    core_fixture_run_for(50);
-    g_assert_cmpuint(count_ends(fixture), ==, 0);
-    g_assert_true(vb_job_is_live(job));
-    g_assert_cmpuint(core_fixture_count(fixture, "domain a state crashed*"), ==, 0);
-    vb_job_release(job);
-    CORE_WAIT(count_ends(fixture) == 1);
-    CORE_WAIT(strstr(faults, "crash") == NULL || !vb_domain_is_active(domain));
-    core_fixture_assert_order(fixture, "reply start-job: ok", "job 1 state concluded", NULL);
-}
-
-static void test_domain_dies_in_start(void)
-{
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain = core_running(
-        fixture, "a",
-        "<test:crash after='20'/><test:block-job><test:start delay='3600000'/></test:block-job>");
-    g_autoptr(CoreReply) reply = core_start_job(fixture, domain, VB_JOB_PULL, "vda");
-
-    core_reply_assert_error(reply, VB_ERROR_DOMAIN_NOT_RUNNING, NULL);
-    CORE_WAIT(!vb_domain_is_active(domain));
-    g_assert_cmpuint(core_fixture_count(fixture, "job *"), ==, 0);
-}
-
-/* ---- what else a job can do ---- */
-
-static void test_bandwidth(void)
-{
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain = core_running(fixture, "a", "<test:block-job length='1000' duration='0'/>");
-    GPtrArray *specs = g_ptr_array_new();
-    VbJobSpec *spec = core_spec(VB_JOB_PULL, "vda");
-    g_autoptr(CoreReply) start = NULL;
-    g_autoptr(CoreReply) faster = NULL;
-    g_autoptr(CoreReply) late = NULL;
-    VbJob *job;
-
-    /* 1000 bytes at one a second. */
-    spec->bandwidth = 1;
-    g_ptr_array_add(specs, spec);
-    start = core_start_specs(fixture, domain, specs);
-    core_reply_assert_ok(start);
-    job = start->jobs->pdata[0];
-    g_assert_cmpuint(vb_job_info(job)->bandwidth, ==, 1);
-    core_fixture_run_for(30);
-    g_assert_true(vb_job_is_live(job));
-    faster = core_set_bandwidth(fixture, job, 1000000);
-    core_reply_assert_ok(faster);
-    wait_state(job, VB_JOB_CONCLUDED);
-    core_fixture_assert_order(fixture, "job 1 bandwidth 1000000", "reply set-bandwidth: ok",
-                              "job 1 COMPLETED done", NULL);
-    g_assert_cmpuint(vb_job_info(job)->current, ==, 1000);
-    g_assert_cmpuint(vb_job_info(job)->total, ==, 1000);
-    late = core_set_bandwidth(fixture, job, 1);
-    core_reply_assert_error(late, VB_ERROR_NO_BLOCK_JOB, NULL);
-}
-
-static void test_pause(void)
-{
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain = core_running(fixture, "a", "<test:block-job duration='40'/>");
-    VbJob *job = core_job(fixture, domain, VB_JOB_PULL, "vda");
-    g_autoptr(CoreReply) pause = core_set_paused(fixture, job, TRUE);
-    g_autoptr(CoreReply) twice = NULL;
-    g_autoptr(CoreReply) resume = NULL;
-
-    core_reply_assert_ok(pause);
-    g_assert_cmpint(vb_job_info(job)->state, ==, VB_JOB_PAUSED);
-    twice = core_set_paused(fixture, job, TRUE);
-    core_reply_assert_error(twice, VB_ERROR_INVALID_STATE, "already");
-    core_fixture_run_for(80);
-    g_assert_true(vb_job_is_live(job));
-    resume = core_set_paused(fixture, job, FALSE);
-    core_reply_assert_ok(resume);
-    wait_state(job, VB_JOB_CONCLUDED);
-    core_fixture_assert_order(fixture, "job 1 state paused", "job 1 state running",
-                              "job 1 COMPLETED done", NULL);
-}
-
-/* The progress is asked for once a second. */
-static void test_progress(void)
-{
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain = core_running(fixture, "a", "<test:block-job length='100000'/>");
-    VbJob *job = core_job(fixture, domain, VB_JOB_PULL, "vda");
-
-    CORE_WAIT(vb_job_info(job)->total == 100000 && vb_job_info(job)->current > 0);
-    g_assert_cmpuint(vb_job_info(job)->current, <, 100000);
-}
-
-static void test_chain(void)
-{
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    VbDomain *domain = core_running(fixture, "a", "<test:block-job duration='0'/>");
-    VbJob *commit = core_job(fixture, domain, VB_JOB_COMMIT, "vda");
-    VbJob *pull = core_job(fixture, domain, VB_JOB_PULL, "vdb");
-    const VbDiskDef *disk;
-
-    wait_state(commit, VB_JOB_CONCLUDED);
-    wait_state(pull, VB_JOB_CONCLUDED);
-    disk = vb_domain_def(domain)->disks->pdata[0];
-    g_assert_cmpstr(disk->source->path, ==, "/images/a-vda.qcow2");
-    g_assert_cmpstr(disk->source->backing->path, ==, "/images/base.qcow2");
-    g_assert_null(disk->source->backing->backing);
-    disk = vb_domain_def(domain)->disks->pdata[1];
-    g_assert_cmpstr(disk->source->path, ==, "/images/a-vdb.qcow2");
-    g_assert_null(disk->source->backing);
-    /* The stored definition says the same. */
-    disk = vb_domain_stored_def(domain)->disks->pdata[1];
-    g_assert_null(disk->source->backing);
-}
-
-/* ---- many ---- */
-
-#define BATCHES 50
-#define DISKS 20
-#define DURATION 20 /* ms, of each job, as the orders below have it */
-
-typedef struct {
-    CoreFixture *fixture;
-    VbJob *job;
-    VbJobFlags flags;
-    CoreReply *reply; /* NULL: the shot has not been fired yet */
-} Shot;
-
-static gboolean on_shot(gpointer user_data)
-{
-    Shot *shot = user_data;
-
-    shot->reply = core_cancel(shot->fixture, shot->job, shot->flags);
-    return G_SOURCE_REMOVE;
-}
-
-/* Counts the ends of each job. */
-static void count_end(VbJob *job, gpointer user_data)
-{
-    GHashTable *ends = user_data;
-    guint n = GPOINTER_TO_UINT(g_hash_table_lookup(ends, GUINT_TO_POINTER(number(job))));
-
-    g_hash_table_insert(ends, GUINT_TO_POINTER(number(job)), GUINT_TO_POINTER(n + 1));
-}
-
-static CoreReply *start_batch(CoreFixture *fixture, guint batch, const char *faults)
-{
-    g_autofree char *name = g_strdup_printf("d%u", batch);
-    g_autofree char *xml = core_domain_xml(name, NULL, faults, DISKS);
-    g_autoptr(CoreReply) define = core_define(fixture, xml);
-    GPtrArray *specs = g_ptr_array_new();
-    CoreReply *start;
-
-    core_reply_assert_ok(define);
-    core_do(fixture, define->domain, VB_DOMAIN_OP_START);
-    for (guint i = 0; i < DISKS; i++) {
-        g_autofree char *disk = g_strdup_printf("vd%c", 'a' + i);
-
-        g_ptr_array_add(specs, core_spec(VB_JOB_PULL, disk));
-    }
-    start = core_start_specs(fixture, define->domain, specs);
-    core_reply_assert_ok(start);
-    return start;
-}
-
-/* The answer says what happened. */
-static gboolean check_shot(Shot *shot, GHashTable *ends)
-{
-    gboolean canceled = vb_job_info(shot->job)->result == VB_JOB_RESULT_CANCELED;
-
-    g_assert_cmpuint(
-        GPOINTER_TO_UINT(g_hash_table_lookup(ends, GUINT_TO_POINTER(number(shot->job)))), ==, 1);
-    if (canceled) {
-        core_reply_assert_ok(shot->reply);
-    } else {
-        core_reply_assert_error(shot->reply, VB_ERROR_NO_BLOCK_JOB, "completed");
-        g_assert_cmpint(vb_job_info(shot->job)->result, ==, VB_JOB_RESULT_COMPLETED);
-    }
-    core_reply_free(shot->reply);
-    return canceled;
-}
-
-typedef struct {
-    const char *faults;
-    gboolean async; /* some do not wait: who is told "accepted" may still lose the race */
-} Thousand;
-
-/* A thousand jobs, cancelled at random moments around their completion: each ends once. */
-static void test_thousand(gconstpointer data)
-{
-    const Thousand *thousand = data;
-    g_autoptr(CoreFixture) fixture = core_fixture_new();
-    g_autoptr(GHashTable) ends = g_hash_table_new(NULL, NULL);
-    guint n_canceled = 0;
-
-    core_fixture_set_concluded(fixture, count_end, ends);
-    for (guint batch = 0; batch < BATCHES; batch++) {
-        g_autoptr(CoreReply) start = start_batch(fixture, batch, thousand->faults);
-        Shot shots[DISKS];
-
-        for (guint i = 0; i < DISKS; i++) {
-            shots[i] =
-                (Shot){.fixture = fixture,
-                       .job = start->jobs->pdata[i],
-                       .flags = thousand->async && g_test_rand_bit() ? VB_JOB_ASYNC : VB_JOB_WAIT};
-            g_timeout_add(g_test_rand_int_range(0, DURATION * 3 / 2), on_shot, &shots[i]);
-        }
-        for (guint i = 0; i < DISKS; i++) {
-            CORE_WAIT(shots[i].reply && shots[i].reply->done && !vb_job_is_live(shots[i].job));
-            n_canceled += check_shot(&shots[i], ends);
-        }
-        core_do(fixture, start->domain, VB_DOMAIN_OP_DESTROY);
-    }
-    g_assert_cmpuint(count_ends(fixture), ==, BATCHES * DISKS);
-    /* Both ends of the race were seen. */
-    g_test_message("%u of %u were canceled", n_canceled, BATCHES * DISKS);
-    g_assert_cmpuint(n_canceled, >, BATCHES);
-    g_assert_cmpuint(n_canceled, <, BATCHES * DISKS - BATCHES);
-}
-
-static const Thousand thousand_reported = {JOB("duration='20'", ""), TRUE};
-static const Thousand thousand_event_first = {
-    JOB("duration='20'", "<test:cancel reply='after-report'/>"), TRUE};
-static const Thousand thousand_silent = {JOB("duration='20' " SILENT, ""), TRUE};
-static const Thousand thousand_mixed = {
-    JOB("disk='vda' duration='20' " SILENT, "<test:cancel delay='3'/>")
-        JOB("disk='vdb' duration='20' " SILENT, "<test:cancel reports='2'/>")
-            JOB("disk='vdc' duration='20'", "<test:cancel delay='3' reports='2'/>")
-                JOB("disk='vdd' duration='20'", "<test:cancel result='completed'/>")
-                    JOB("disk='vde' duration='20'",
-                        "<test:cancel result='completed' delay='3' reply='after-report'/>")
-                        JOB("duration='20'", "<test:cancel delay='2'/>"),
-    FALSE};
-
-/* ---- */
 
 int main(int argc, char **argv)
 {
@@ -1077,7 +584,6 @@ int main(int argc, char **argv)
     g_test_add_data_func("/job/E5/external", &end_external, test_end);
     g_test_add_data_func("/job/E5/vanished", &end_vanished, test_end);
     g_test_add_func("/job/E5/ready-once", test_ready_once);
-
     g_test_add_func("/job/O2/changes-before-signal", test_changes_before_signal);
     g_test_add_func("/job/T1/async", test_async_does_not_wait);
     g_test_add_func("/job/T1/async-without-answer", test_async_no_answer);
@@ -1091,7 +597,6 @@ int main(int argc, char **argv)
     g_test_add_data_func("/job/T2/start-from-handler-slow-clean",
                          "<test:operation name='clean' delay='30'/>", test_start_from_handler);
     g_test_add_func("/job/T3/reads", test_reads_while_pending);
-
     g_test_add_func("/job/corner/second-cancel", test_second_cancel);
     g_test_add_func("/job/corner/force-escalates", test_force_escalates);
     g_test_add_func("/job/corner/soft-consistent", test_soft_cancel_is_consistent);
@@ -1137,40 +642,6 @@ int main(int argc, char **argv)
                          test_crash_on_cancel);
     g_test_add_func("/job/corner/io-error", test_io_error);
     g_test_add_func("/job/corner/io-error-resume", test_io_error_resume);
-
-    g_test_add_data_func("/job/pivot/copy", GINT_TO_POINTER(VB_JOB_COPY), test_pivot);
-    g_test_add_data_func("/job/pivot/active-commit", GINT_TO_POINTER(VB_JOB_ACTIVE_COMMIT),
-                         test_pivot);
-    g_test_add_func("/job/pivot/not-supported", test_pivot_not_supported);
-    g_test_add_func("/job/pivot/async", test_pivot_async);
-    g_test_add_func("/job/pivot/cancel-while-pending", test_cancel_while_pivot);
-    g_test_add_func("/job/pivot/cancel-while-finalizing", test_cancel_while_finalizing);
-    g_test_add_func("/job/pivot/refused", test_pivot_refused);
-    g_test_add_func("/job/pivot/fails", test_pivot_fails);
-    g_test_add_func("/job/pivot/crash", test_crash_in_pivot);
-
-    g_test_add_func("/job/start/errors", test_start_errors);
-    g_test_add_func("/job/start/busy", test_start_busy_while_starting);
-    g_test_add_func("/job/start/by-path", test_start_by_path);
-    g_test_add_func("/job/start/ends-before-reply", test_ends_before_reply);
-    g_test_add_data_func("/job/start/held-completed", JOB("duration='0'", ""),
-                         test_held_until_release);
-    g_test_add_data_func("/job/start/held-failed",
-                         JOB("duration='0'", "<test:end result='failed'/>"),
-                         test_held_until_release);
-    g_test_add_data_func("/job/start/held-crash", JOB("duration='0'", "<test:end result='crash'/>"),
-                         test_held_until_release);
-    g_test_add_func("/job/start/domain-dies", test_domain_dies_in_start);
-
-    g_test_add_func("/job/bandwidth", test_bandwidth);
-    g_test_add_func("/job/pause", test_pause);
-    g_test_add_func("/job/progress", test_progress);
-    g_test_add_func("/job/chain", test_chain);
-
-    g_test_add_data_func("/job/thousand/reported", &thousand_reported, test_thousand);
-    g_test_add_data_func("/job/thousand/event-first", &thousand_event_first, test_thousand);
-    g_test_add_data_func("/job/thousand/silent", &thousand_silent, test_thousand);
-    g_test_add_data_func("/job/thousand/mixed", &thousand_mixed, test_thousand);
 
     return g_test_run();
 }

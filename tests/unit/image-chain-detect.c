@@ -12,8 +12,7 @@
 
 #define DEADLINE_SECONDS 60
 
-/* ---- a directory with images ------------------------------------------------------------------
- */
+/* ---- a directory with images ---------------------------------------------------------------- */
 
 typedef struct {
     char *dir;
@@ -160,8 +159,7 @@ static void forget_backing_format(Fixture *fixture, const char *name)
     g_assert_true(g_file_set_contents(path, image, (gssize)size, NULL));
 }
 
-/* ---- finding ----------------------------------------------------------------------------------
- */
+/* ---- finding -------------------------------------------------------------------------------- */
 
 static void test_found(Fixture *fixture, gconstpointer data)
 {
@@ -255,8 +253,7 @@ static void test_cancelled(Fixture *fixture, gconstpointer data)
     g_assert_error(error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
 }
 
-/* ---- making -----------------------------------------------------------------------------------
- */
+/* ---- making --------------------------------------------------------------------------------- */
 
 static gboolean create(Fixture *fixture, const VbDiskSource *image, const VbDiskSource *backing,
                        gboolean *ret_created, GError **error)

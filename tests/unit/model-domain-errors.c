@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "xml-reader.h"
+
 /* A document whose parts can be replaced; each on a line of its own. */
 typedef struct {
     const char *domain;  /* line 1 */
@@ -483,14 +485,14 @@ static char *nested_metadata(guint depth)
 
 static void test_depth(void)
 {
-    g_autofree char *good = nested_metadata(62);
-    g_autofree char *bad = nested_metadata(63);
+    g_autofree char *good = nested_metadata(VB_XML_MAX_DEPTH - 2);
+    g_autofree char *bad = nested_metadata(VB_XML_MAX_DEPTH - 1);
     g_autofree char *very_bad = nested_metadata(100000);
     g_autoptr(VbDomainDef) def = model_define(good, VB_XML_NONE);
 
     g_assert_nonnull(def);
-    refuse(bad, -1, VB_ERROR_LIMITS_EXCEEDED, "deeper than 64", "line 5");
-    refuse(very_bad, -1, VB_ERROR_LIMITS_EXCEEDED, "deeper than 64", "line 5");
+    refuse(bad, -1, VB_ERROR_LIMITS_EXCEEDED, "deeper than 240", "line 5");
+    refuse(very_bad, -1, VB_ERROR_LIMITS_EXCEEDED, "deeper than 240", "line 5");
 }
 
 static void test_device_count(void)

@@ -26,8 +26,7 @@ void vb_block_call_async(VbDomain *domain, const char *command, JsonObject *argu
                             vb_domain_info(domain)->name);
 }
 
-/* ---- asking -----------------------------------------------------------------------------------
- */
+/* ---- asking --------------------------------------------------------------------------------- */
 
 static void node_free(VbBlockNode *node)
 {
@@ -94,8 +93,7 @@ const VbBlockNode *vb_block_nodes_find(GPtrArray *nodes, const char *name)
     return NULL;
 }
 
-/* ---- dropping ---------------------------------------------------------------------------------
- */
+/* ---- dropping ------------------------------------------------------------------------------- */
 
 typedef struct {
     VbDomain *domain;
@@ -198,8 +196,7 @@ gboolean vb_block_nodes_drop_finish(GAsyncResult *result, GError **error)
     return g_task_propagate_boolean(G_TASK(result), error);
 }
 
-/* ---- sweeping ---------------------------------------------------------------------------------
- */
+/* ---- sweeping ------------------------------------------------------------------------------- */
 
 typedef struct {
     VbDomain *domain;

@@ -30,8 +30,7 @@ static gboolean parse_status(const char *name, VbJobStatusKind *ret_status)
     return FALSE;
 }
 
-/* Our word for the type; NULL for what is no block job of ours (a snapshot's, an image's creation).
- */
+/* Our word for the type; NULL for what is none of our kinds (a snapshot, an image's creation). */
 static const char *type_word(const VbJob *job, const char *type, gboolean ready)
 {
     if (job)
@@ -123,8 +122,7 @@ static void query_return(GTask *task)
                           (GDestroyNotify)g_ptr_array_unref);
 }
 
-/* ---- whose job is it? -------------------------------------------------------------------------
- */
+/* ---- whose job is it? ----------------------------------------------------------------------- */
 
 /* The target of the domain's disk that has this node, or NULL. */
 static const char *node_disk(const VbDomainDef *def, const char *node)
@@ -193,8 +191,7 @@ static void graph_told(GObject *source, GAsyncResult *result, gpointer user_data
     query_return(task);
 }
 
-/* ---- asking -----------------------------------------------------------------------------------
- */
+/* ---- asking --------------------------------------------------------------------------------- */
 
 static void block_jobs_told(GObject *source, GAsyncResult *result, gpointer user_data)
 {

@@ -11,8 +11,7 @@
 #include "json-get.h"
 #include "qmp-args.h"
 
-/* ---- commands about one job -------------------------------------------------------------------
- */
+/* ---- commands about one job ----------------------------------------------------------------- */
 
 static void command_answered(GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -20,10 +19,13 @@ static void command_answered(GObject *source, GAsyncResult *result, gpointer use
     GError *error = NULL;
     g_autoptr(JsonNode) reply = vb_qmp_call_finish(result, &error);
 
-    if (reply)
+    if (reply) {
         g_task_return_boolean(task, TRUE);
-    else
-        g_task_return_error(task, error);
+        return;
+    }
+    if (vb_qmp_call_error_class(result) == VB_QMP_ERROR_DEVICE_NOT_ACTIVE)
+        error->code = VB_ERROR_NO_BLOCK_JOB;
+    g_task_return_error(task, error);
 }
 
 static void send_command(VbJob *job, const char *command, JsonObject *arguments, GTask *task)
@@ -70,8 +72,7 @@ void vb_qemu_job_set_paused(gpointer self, VbJob *job, gboolean paused, GTask *t
     send_job_command(job, paused ? "job-pause" : "job-resume", task);
 }
 
-/* ---- the root ---------------------------------------------------------------------------------
- */
+/* ---- the root ------------------------------------------------------------------------------- */
 
 static void drive_told(GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -104,8 +105,7 @@ void vb_qemu_job_root(gpointer self, VbJob *job, GTask *task)
         g_object_unref(task);
         return;
     }
-    /* The device is asked, not query-block, whose nested answer grows with the depth of the chain.
-     */
+    /* The device is asked: query-block's nested answer grows with the depth of the chain. */
     g_autofree char *path = g_strconcat("/machine/peripheral/", disk->info.alias, NULL);
     g_task_set_task_data(task, vb_blockdev_format_node(info->disk, index), g_free);
     vb_block_call_async(
@@ -114,8 +114,7 @@ void vb_qemu_job_root(gpointer self, VbJob *job, GTask *task)
         g_task_get_cancellable(task), drive_told, task);
 }
 
-/* ---- afterwards -------------------------------------------------------------------------------
- */
+/* ---- afterwards ----------------------------------------------------------------------------- */
 
 /* A QEMU that ends takes its jobs and nodes along: when it has hung up there is nothing left to be
  * cleaned. Takes the error. */
@@ -188,8 +187,9 @@ void vb_qemu_job_clean(gpointer self, VbJob *job, GTask *task)
 {
     const VbJobInfo *info = vb_job_info(job);
 
-    if (info->external) {
-        /* Not ours to dismiss: whoever started it may still want to see how it ended. */
+    if (info->external && info->reason != VB_JOB_REASON_REQUESTED) {
+        /* Not ours to dismiss: whoever started it may still want to see how it ended. (One that we
+         * were asked to cancel is: undismissed it would keep the disk busy.) */
         g_task_return_boolean(task, TRUE);
         g_object_unref(task);
         return;
@@ -199,8 +199,7 @@ void vb_qemu_job_clean(gpointer self, VbJob *job, GTask *task)
                         g_task_get_cancellable(task), job_dismissed, task);
 }
 
-/* ---- events -----------------------------------------------------------------------------------
- */
+/* ---- events --------------------------------------------------------------------------------- */
 
 /* JOB_STATUS_CHANGE is not among these: what it says of importance the BLOCK_JOB_… events say
  * better

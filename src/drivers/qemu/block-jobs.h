@@ -9,8 +9,8 @@
 #include "vm.h"
 
 /* Operations of VbDriver (driver.h has the contract of each). Errors without a reply of QEMU are
- * the monitor's (vb_qemu_vm_call_async); a refusal is VB_ERROR_HYPERVISOR with QEMU's text, and
- * VB_ERROR_NO_BLOCK_JOB where QEMU's error class says that there is no such job. */
+ * the monitor's (vb_qemu_vm_call_async); a refusal is VB_ERROR_HYPERVISOR with QEMU's text, or
+ * VB_ERROR_NO_BLOCK_JOB where its class says that (many a command has no class for it: query). */
 void vb_qemu_jobs_start(gpointer self, VbDomain *domain, GPtrArray *jobs, GTask *task);
 void vb_qemu_jobs_query(gpointer self, VbDomain *domain, GTask *task);
 void vb_qemu_job_cancel(gpointer self, VbJob *job, VbCancelFlavour flavour, GTask *task);

@@ -13,13 +13,14 @@
 
 typedef struct {
     VbDomain *domain;
-    GPtrArray *jobs;    /* of VbJob */
-    guint current;      /* the job whose target is being made */
-    GPtrArray *nodes;   /* of VbBlockNode: the VM's when we began */
-    GPtrArray *options; /* of JsonObject: nodes of the current target, the next one first */
-    GPtrArray *added;   /* names of the nodes that we added */
-    GPtrArray *created; /* paths of the files that we made */
-    GError *error;      /* why it fails, while it is being undone */
+    GPtrArray *jobs;           /* of VbJob */
+    guint current;             /* the job whose target is being made */
+    GPtrArray *nodes;          /* of VbBlockNode: the VM's when we began */
+    GPtrArray *options;        /* of JsonObject: nodes of the current target, the next one first */
+    GPtrArray *added;          /* names of the nodes that we added */
+    GPtrArray *created;        /* paths of the files that we made */
+    GError *error;             /* why it fails, while it is being undone */
+    GCancellable *cancellable; /* the VM's: cancelled when the VM is over */
 } VbBlockStart;
 
 static void start_free(VbBlockStart *start)
@@ -31,11 +32,25 @@ static void start_free(VbBlockStart *start)
     g_ptr_array_unref(start->added);
     g_ptr_array_unref(start->created);
     g_clear_error(&start->error);
+    g_object_unref(start->cancellable);
     g_free(start);
 }
 
-/* ---- failing ----------------------------------------------------------------------------------
- */
+/* ---- failing -------------------------------------------------------------------------------- */
+
+/* Tells why it failed: when QEMU went away in the midst of it, just that. */
+static void start_return_error(GTask *task)
+{
+    VbBlockStart *start = g_task_get_task_data(task);
+    const VbQemuVm *vm = vb_qemu_vm_of(start->domain);
+
+    if (vm && vm->qmp && vb_qmp_state(vm->qmp) == VB_QMP_RUNNING)
+        g_task_return_error(task, g_steal_pointer(&start->error));
+    else
+        g_task_return_new_error(task, VB_ERROR, VB_ERROR_DOMAIN_NOT_RUNNING,
+                                "domain '%s' stopped while the job was being started",
+                                vb_domain_info(start->domain)->name);
+}
 
 static void start_unlinked(GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -44,12 +59,10 @@ static void start_unlinked(GObject *source, GAsyncResult *result, gpointer user_
     g_autoptr(GError) error = NULL;
 
     if (!vb_image_unlink_finish(result, &error)) {
-        g_autofree char *also = g_strdup_printf(" (and %s)", error->message);
-        g_autofree char *message = g_strconcat(start->error->message, also, NULL);
-        g_task_return_new_error(task, start->error->domain, start->error->code, "%s", message);
-        return;
+        g_autofree char *message = g_steal_pointer(&start->error->message);
+        start->error->message = g_strdup_printf("%s (and %s)", message, error->message);
     }
-    g_task_return_error(task, g_steal_pointer(&start->error));
+    start_return_error(task);
 }
 
 static void start_nodes_dropped(GObject *source, GAsyncResult *result, gpointer user_data)
@@ -73,14 +86,12 @@ static void start_fail(GTask *task, GError *error)
     for (guint i = start->added->len; i > 0; i--)
         g_ptr_array_add(names, start->added->pdata[i - 1]);
     g_ptr_array_add(names, NULL);
-    /* With the task's cancellable: it is cancelled when the VM ends, and its nodes with it. */
-    vb_block_nodes_drop_async(start->domain, (const char *const *)names->pdata,
-                              g_task_get_cancellable(task), start_nodes_dropped,
-                              g_object_ref(task));
+    /* When the VM is over its nodes are, too, and this fails at once. */
+    vb_block_nodes_drop_async(start->domain, (const char *const *)names->pdata, start->cancellable,
+                              start_nodes_dropped, g_object_ref(task));
 }
 
-/* ---- the command ------------------------------------------------------------------------------
- */
+/* ---- the command ---------------------------------------------------------------------------- */
 
 static const VbDiskDef *job_disk(const VbJob *job, GError **error)
 {
@@ -260,7 +271,7 @@ static void start_send(GTask *task)
     GError *error = NULL;
 
     for (guint i = 0; i < start->jobs->len; i++) {
-        const VbJob *job = g_ptr_array_index(start->jobs, i);
+        VbJob *job = g_ptr_array_index(start->jobs, i);
         JsonObject *arguments = job_arguments(start, job, &error);
 
         if (!arguments) {
@@ -287,14 +298,17 @@ static void start_send(GTask *task)
                         VB_ARG_OBJECT("properties",
                                       vb_qmp_args(VB_ARG_STRING("completion-mode", "individual"))));
     }
+    /* Whoever finds the job after a crash has to know the nodes of its target. */
+    for (guint i = 0; i < start->jobs->len; i++)
+        if (vb_job_spec(g_ptr_array_index(start->jobs, i))->target)
+            vb_job_save(g_ptr_array_index(start->jobs, i));
     /* No deadline, unlike everything else: a job that begins after we gave it up would be nobody's.
      * QEMU answers, or ends. */
     vb_qmp_call_async(vm->qmp, command, g_steal_pointer(&only), VB_QMP_NO_TIMEOUT,
-                      g_task_get_cancellable(task), start_answered, g_object_ref(task));
+                      start->cancellable, start_answered, g_object_ref(task));
 }
 
-/* ---- the targets ------------------------------------------------------------------------------
- */
+/* ---- the targets ---------------------------------------------------------------------------- */
 
 static void start_next_target(GTask *task);
 static void start_add_node(GTask *task);
@@ -330,7 +344,7 @@ static void start_add_node(GTask *task)
     }
     JsonObject *options = g_ptr_array_steal_index(start->options, 0);
     g_ptr_array_add(start->added, g_strdup(json_object_get_string_member(options, "node-name")));
-    vb_block_call_async(start->domain, "blockdev-add", options, g_task_get_cancellable(task),
+    vb_block_call_async(start->domain, "blockdev-add", options, start->cancellable,
                         start_node_added, g_object_ref(task));
 }
 
@@ -464,8 +478,8 @@ static void start_next_target(GTask *task)
     }
     /* Only files are made; a block device and an NBD export are used as they are. */
     if (spec->reuse_external || spec->target->type != VB_DISK_SOURCE_FILE) {
-        vb_image_chain_detect_async(spec->target, g_task_get_cancellable(task),
-                                    start_chain_detected, g_object_ref(task));
+        vb_image_chain_detect_async(spec->target, start->cancellable, start_chain_detected,
+                                    g_object_ref(task));
         return;
     }
 
@@ -479,11 +493,10 @@ static void start_next_target(GTask *task)
     }
     spec->target->backing_known = TRUE;
     vb_image_create_async(spec->target, node->size, spec->shallow ? disk->source->backing : NULL,
-                          g_task_get_cancellable(task), start_file_created, g_object_ref(task));
+                          start->cancellable, start_file_created, g_object_ref(task));
 }
 
-/* ---- the beginning ----------------------------------------------------------------------------
- */
+/* ---- the beginning -------------------------------------------------------------------------- */
 
 static void start_nodes_known(GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -522,22 +535,44 @@ static void start_swept(GObject *source, GAsyncResult *result, gpointer user_dat
 static void start_sweep(GTask *task)
 {
     VbBlockStart *start = g_task_get_task_data(task);
-    GCancellable *cancellable = g_task_get_cancellable(task);
 
     if (start->current < start->jobs->len) {
         const VbJob *job = g_ptr_array_index(start->jobs, start->current);
-        vb_block_nodes_sweep_async(start->domain, vb_job_info(job)->disk, cancellable, start_swept,
-                                   g_object_ref(task));
+        vb_block_nodes_sweep_async(start->domain, vb_job_info(job)->disk, start->cancellable,
+                                   start_swept, g_object_ref(task));
     } else {
-        vb_block_nodes_query_async(start->domain, cancellable, start_nodes_known,
+        vb_block_nodes_query_async(start->domain, start->cancellable, start_nodes_known,
                                    g_object_ref(task));
     }
+}
+
+static void cancel_and_unref(gpointer cancellable)
+{
+    g_cancellable_cancel(cancellable);
+    g_object_unref(cancellable);
+}
+
+/* Ends what is being started in the VM when the VM is over: qemu-img may be at it, and is slow. */
+static GCancellable *vm_cancellable(VbQemuVm *vm)
+{
+    if (!vm->block_jobs) {
+        vm->block_jobs = g_cancellable_new();
+        vm->block_jobs_free = cancel_and_unref;
+    }
+    return g_object_ref(vm->block_jobs);
 }
 
 void vb_qemu_jobs_start(gpointer self, VbDomain *domain, GPtrArray *jobs, GTask *task)
 {
     g_autoptr(GTask) owned = task;
+    VbQemuVm *vm = vb_qemu_vm_of(domain);
     VbBlockStart *start;
+
+    if (!vm) {
+        g_task_return_new_error(task, VB_ERROR, VB_ERROR_DOMAIN_NOT_RUNNING,
+                                "domain '%s' is not running", vb_domain_info(domain)->name);
+        return;
+    }
 
     /* QEMU starts several at once only as a transaction, and only backups in one. */
     for (guint i = 0; i < jobs->len && jobs->len > 1; i++)
@@ -553,6 +588,7 @@ void vb_qemu_jobs_start(gpointer self, VbDomain *domain, GPtrArray *jobs, GTask 
     start->jobs = g_ptr_array_new_with_free_func((GDestroyNotify)vb_job_unref);
     for (guint i = 0; i < jobs->len; i++)
         g_ptr_array_add(start->jobs, vb_job_ref(g_ptr_array_index(jobs, i)));
+    start->cancellable = vm_cancellable(vm);
     start->added = g_ptr_array_new_with_free_func(g_free);
     start->created = g_ptr_array_new_with_free_func(g_free);
     g_task_set_task_data(task, start, (GDestroyNotify)start_free);

@@ -32,8 +32,7 @@ JsonObject *vb_blockdev_file(const VbDiskDef *disk, const VbDiskSource *source);
 
 /* The format node on it. `backing` is the node name of the backing image; NULL is told to QEMU,
  * too: it never opens by itself what an image's header names. Cache, discard and detect-zeroes are
- * the disk's for each image, since a commit makes a backing image the disk's own. (transfer full)
- */
+ * the disk's for each image, since a commit makes a backing image the disk's own. */
 JsonObject *vb_blockdev_format(const VbDiskDef *disk, const VbDiskSource *source, gboolean writable,
                                const char *backing);
 

@@ -11,8 +11,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-/* ---- making -----------------------------------------------------------------------------------
- */
+/* ---- making --------------------------------------------------------------------------------- */
 
 typedef struct {
     VbDiskSource *source;
@@ -163,8 +162,7 @@ gboolean vb_image_create_finish(GAsyncResult *result, gboolean *ret_created, GEr
     return TRUE;
 }
 
-/* ---- removing ---------------------------------------------------------------------------------
- */
+/* ---- removing ------------------------------------------------------------------------------- */
 
 static void unlink_thread(GTask *task, gpointer source, gpointer task_data,
                           GCancellable *cancellable)

@@ -15,8 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* ---- parsing ----------------------------------------------------------------------------------
- */
+/* ---- parsing -------------------------------------------------------------------------------- */
 
 static gboolean is_printable(const char *name)
 {
@@ -146,8 +145,7 @@ gboolean vb_image_chain_parse(const VbDiskSource *image, const char *output, gsi
     return TRUE;
 }
 
-/* ---- walking ----------------------------------------------------------------------------------
- */
+/* ---- walking -------------------------------------------------------------------------------- */
 
 typedef struct {
     VbDiskSource *chain; /* the result */

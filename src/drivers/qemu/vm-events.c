@@ -124,8 +124,6 @@ static void on_reset(VbQemuVm *vm, JsonObject *data)
 {
     gboolean guest = vb_json_get_bool(data, "guest", FALSE);
 
-    if (guest && vm->priv->reset_timer)
-        vb_qemu_vm_rearm_reboot_action(vm);
     if (!vm->priv->start)
         vb_domain_lifecycle(vm->domain, "rebooted", guest ? "guest" : "user");
 }

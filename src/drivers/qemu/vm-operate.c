@@ -41,19 +41,10 @@ static void power_down(VbQemuVm *vm, gboolean reboot, GTask *task)
 /* ---- reset ------------------------------------------------------------------------------------
  */
 
-static void on_action(GObject *source, GAsyncResult *result, gpointer data)
-{
-    g_autoptr(GError) error = NULL;
-    g_autoptr(JsonNode) value = vb_qmp_call_finish(result, &error);
-
-    if (!value)
-        g_debug("set-action: %s", error->message);
-}
-
 static void set_reboot_action(VbQemuVm *vm, const char *action)
 {
     vb_qemu_vm_call_async(vm, "set-action", vb_qmp_args(VB_ARG_STRING("reboot", action)), NULL,
-                          on_action, NULL);
+                          vb_qemu_ignore_reply, NULL);
 }
 
 void vb_qemu_vm_rearm_reboot_action(VbQemuVm *vm)
@@ -72,9 +63,9 @@ static gboolean on_reset_over(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
-/* With on_reboot 'destroy' QEMU would take our reset for the guest's reboot and end. So what it
- * does about one is changed for a while: until the firmware, too, has reset the machine, which
- * SeaBIOS does when it finds that it has run before, or until it is clear that it does not. */
+/* With on_reboot 'destroy' QEMU would take our reset for the guest's reboot and end. So for a while
+ * a reset is only that: long enough for those, too, with which SeaBIOS begins when it finds that it
+ * has run before. */
 static void reset(VbQemuVm *vm, GTask *task)
 {
     if (vb_domain_def(vm->domain)->on_reboot == VB_ON_EVENT_DESTROY) {

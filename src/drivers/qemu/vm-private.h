@@ -39,7 +39,7 @@ typedef struct VbQemuVmPrivate {
     const char *end_reason;
     gboolean
         reboot_at_shutdown;   /* the next guest shutdown is the first half of a reboot. Recorded */
-    guint reset_timer;        /* a reset by us is on its way; see vm-operate.c */
+    guint reset_timer;        /* until then a reset is no reboot; see vm-operate.c */
     gboolean resetting;       /* a reset in its place is on its way: STOP says nothing */
     const char *pause_reason; /* of the STOP that comes next; NULL: not announced */
     const char *run_reason;   /* of the RESUME that comes next; NULL: "unpaused" */
@@ -59,9 +59,13 @@ void vb_qemu_vm_set_process(VbQemuVm *vm, VbProcess *process);
 gboolean vb_qemu_vm_connect(VbQemuVm *vm, GError **error);
 /* Remembers, durably for this boot, that the VM is about to end and why. */
 void vb_qemu_vm_expect_end(VbQemuVm *vm, const char *reason);
+/* A GAsyncReadyCallback for commands whose outcome shows elsewhere. */
+void vb_qemu_ignore_reply(GObject *source, GAsyncResult *result, gpointer data);
 /* Ends QEMU: by quit (SIGTERM where no monitor answers), after 5 s by SIGKILL. */
 void vb_qemu_vm_quit(VbQemuVm *vm);
 void vb_qemu_vm_kill(VbQemuVm *vm);
+/* The same for one whose monitor is lost: it most likely ends by itself just now. */
+void vb_qemu_vm_kill_soon(VbQemuVm *vm);
 /* The one end: what waits is answered, and the domain is gone. */
 void vb_qemu_vm_over(VbQemuVm *vm);
 

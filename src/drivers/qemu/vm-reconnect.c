@@ -36,7 +36,8 @@ void vb_qemu_vm_save(VbQemuVm *vm, GKeyFile *record)
         g_key_file_set_uint64(record, GROUP, "start-time", vm->process->start_time);
     }
     g_key_file_set_uint64(record, GROUP, "last-index", vm->last_index);
-    g_key_file_set_boolean(record, GROUP, "starting", priv->start != NULL);
+    g_key_file_set_boolean(record, GROUP, "starting",
+                           priv->start && vb_domain_info(vm->domain)->state != VB_DOMAIN_RUNNING);
     g_key_file_set_boolean(record, GROUP, "reboot-at-shutdown", priv->reboot_at_shutdown);
     if (priv->end_reason)
         g_key_file_set_string(record, GROUP, "end-reason", priv->end_reason);

@@ -72,9 +72,11 @@ static void fail(VbQemuStart *start, GError *error)
     }
     start->error = error;
     /* A monitor that was closed in our face: QEMU is about to end and says why in its log. */
-    gboolean ending = vm->process && (!vm->qmp || vb_qmp_state(vm->qmp) == VB_QMP_DISCONNECTED) &&
+    gboolean ending = (!vm->qmp || vb_qmp_state(vm->qmp) == VB_QMP_DISCONNECTED) &&
                       !g_cancellable_is_cancelled(start->cancellable);
-    if (vm->process && !ending)
+    if (vm->process && ending)
+        vb_qemu_vm_kill_soon(vm);
+    else if (vm->process)
         vb_qemu_vm_kill(vm);
     else if (!vm->process && !start->launching)
         vb_qemu_vm_over(vm);
@@ -194,37 +196,52 @@ static void step_chains(VbQemuStart *start)
     detect_next_chain(start);
 }
 
-static void on_nvram(GObject *source, GAsyncResult *result, gpointer data)
+static void on_nvram_written(GObject *source, GAsyncResult *result, gpointer data)
 {
     g_autoptr(VbQemuStart) start = data;
     GError *error = NULL;
 
-    /* One that is there holds the guest's own variables. */
-    if (g_file_copy_finish(G_FILE(source), result, &error) ||
-        g_error_matches(error, G_IO_ERROR, G_IO_ERROR_EXISTS)) {
-        g_clear_error(&error);
+    if (g_file_replace_contents_finish(G_FILE(source), result, NULL, &error)) {
         next(start);
     } else {
-        g_prefix_error(&error, "Cannot make the firmware's variable store: ");
+        g_prefix_error(&error, "Cannot write the firmware's variable store: ");
         fail(start, error);
     }
 }
 
+static void on_nvram_template(GObject *source, GAsyncResult *result, gpointer data)
+{
+    g_autoptr(VbQemuStart) start = data;
+    GError *error = NULL;
+    char *contents;
+    gsize size;
+
+    if (!g_file_load_contents_finish(G_FILE(source), result, &contents, &size, NULL, &error)) {
+        g_prefix_error(&error, "Cannot read the template of the firmware's variable store: ");
+        fail(start, error);
+        return;
+    }
+    g_autoptr(GBytes) bytes = g_bytes_new_take(contents, size);
+    if (is_over(start))
+        return;
+    g_autoptr(GFile) nvram = g_file_new_for_path(vb_domain_def(start->vm->domain)->os.nvram);
+    g_file_replace_contents_bytes_async(nvram, bytes, NULL, FALSE, G_FILE_CREATE_PRIVATE,
+                                        start->cancellable, on_nvram_written, hold(start));
+}
+
+/* A variable store that is there holds the guest's own; the first one is a copy of the template. */
 static void step_nvram(VbQemuStart *start)
 {
     const VbOsDef *os = &vb_domain_def(start->vm->domain)->os;
-    g_autoptr(GError) error = NULL;
 
-    if (!os->nvram || !os->nvram_template) {
+    if (!os->nvram || !os->nvram_template || g_file_test(os->nvram, G_FILE_TEST_EXISTS)) {
         next(start);
         return;
     }
     g_autofree char *directory = g_path_get_dirname(os->nvram);
     g_autoptr(GFile) template = g_file_new_for_path(os->nvram_template);
-    g_autoptr(GFile) nvram = g_file_new_for_path(os->nvram);
     g_mkdir_with_parents(directory, 0700);
-    g_file_copy_async(template, nvram, G_FILE_COPY_TARGET_DEFAULT_PERMS, G_PRIORITY_DEFAULT,
-                      start->cancellable, NULL, NULL, on_nvram, hold(start));
+    g_file_load_contents_async(template, start->cancellable, on_nvram_template, hold(start));
 }
 
 /* Is the port free on that address? QEMU itself binds it a moment later; a race that is lost makes

@@ -240,24 +240,31 @@ static void kill_within(VbQemuVm *vm, guint milliseconds)
         vm->priv->timer = g_timeout_add(milliseconds, on_grace_over, vm);
 }
 
+void vb_qemu_vm_kill_soon(VbQemuVm *vm)
+{
+    kill_within(vm, LOST_MS);
+}
+
 void vb_qemu_vm_expect_end(VbQemuVm *vm, const char *reason)
 {
     vm->priv->end_reason = reason;
     vb_domain_save(vm->domain);
 }
 
-static void on_quit(GObject *source, GAsyncResult *result, gpointer data)
+void vb_qemu_ignore_reply(GObject *source, GAsyncResult *result, gpointer data)
 {
-    g_autoptr(JsonNode) value = vb_qmp_call_finish(result, NULL);
+    JsonNode *value = vb_qmp_call_finish(result, NULL);
 
-    /* Whatever the answer is: only the end of the process counts, and that has a deadline. */
-    g_debug("quit was %s", value ? "accepted" : "not answered");
+    if (value)
+        json_node_unref(value);
 }
 
+/* Whatever the answer is: only the end of the process counts, and that has a deadline. */
 void vb_qemu_vm_quit(VbQemuVm *vm)
 {
     if (vm->qmp && vb_qmp_state(vm->qmp) == VB_QMP_RUNNING)
-        vb_qmp_call_async(vm->qmp, "quit", NULL, VB_QMP_NO_TIMEOUT, NULL, on_quit, NULL);
+        vb_qmp_call_async(vm->qmp, "quit", NULL, VB_QMP_NO_TIMEOUT, NULL, vb_qemu_ignore_reply,
+                          NULL);
     else if (vm->process)
         vb_process_kill(vm->process, SIGTERM);
     kill_within(vm, QUIT_MS);
@@ -291,7 +298,7 @@ static void on_disconnected(VbQmp *qmp, const GError *reason, gpointer user_data
     if (vm->priv->reconnect)
         vb_qemu_reconnect_lost(vm);
     else
-        kill_within(vm, LOST_MS);
+        vb_qemu_vm_kill_soon(vm);
 }
 
 gboolean vb_qemu_vm_connect(VbQemuVm *vm, GError **error)
@@ -317,13 +324,6 @@ typedef struct {
 static void call(VbQemuVm *vm, const char *command, JsonObject *arguments, guint timeout_ms,
                  GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data);
 
-static void on_hello(GObject *source, GAsyncResult *result, gpointer data)
-{
-    g_autoptr(JsonNode) value = vb_qmp_call_finish(result, NULL);
-
-    g_debug("the monitor %s", value ? "answers again" : "was closed");
-}
-
 /* A reply, a refusal included, tells that the monitor answers, a deadline that passed that it does
  * not; then one question without a deadline waits for it to come back. */
 static void on_called(GObject *source, GAsyncResult *result, gpointer data)
@@ -340,7 +340,7 @@ static void on_called(GObject *source, GAsyncResult *result, gpointer data)
         vb_domain_set_responsive(vm->domain, TRUE);
     } else if (!g_cancellable_is_cancelled(cancellable) && vb_domain_info(vm->domain)->responsive) {
         vb_domain_set_responsive(vm->domain, FALSE);
-        call(vm, "query-status", NULL, VB_QMP_NO_TIMEOUT, NULL, on_hello, NULL);
+        call(vm, "query-status", NULL, VB_QMP_NO_TIMEOUT, NULL, vb_qemu_ignore_reply, NULL);
     }
     made->callback(source, result, made->user_data);
 }

@@ -17,7 +17,8 @@ typedef struct VbQemuDriver VbQemuDriver; /* vm-private.h */
 typedef struct {
     VbQemuDriver *driver; /* borrowed, outlives the VM */
     VbDomain *domain;     /* borrowed: the domain owns the VM */
-    VbQemuCaps *caps;     /* of the binary that runs; NULL until a reconnect has them */
+    VbQemuCaps *caps;     /* of the binary that runs; NULL until a reconnect has them, and
+                           * when the binary is gone meanwhile */
     VbProcess *process;   /* NULL until launched */
     VbQmp *qmp;           /* NULL while there is no connection */
 

@@ -171,7 +171,7 @@ static void operate_step(VbTestCall *call, gpointer user_data)
         ask_guest(operation, VB_TEST_GUEST_REBOOT);
         break;
     case VB_DOMAIN_OP_RESET:
-        vb_test_machine_reset(machine, "reset");
+        vb_test_machine_reset(machine, "user");
         break;
     case VB_DOMAIN_OP_SUSPEND:
         vb_domain_set_state(machine->domain, VB_DOMAIN_PAUSED, "user");

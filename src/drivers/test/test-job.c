@@ -198,8 +198,8 @@ static void finish(VbTestJob *job, const char *error, gboolean canceled, guint r
     VbTestEvent *event = vb_test_event_new(
         machine, canceled ? VB_TEST_EVENT_CANCELED : VB_TEST_EVENT_COMPLETED, job->id);
     /* A silent driver answers first; what it says afterwards is a surprise. */
-    gboolean silent =
-        job->fault->cancel_mode == VB_CANCEL_SILENT && job->phase == PHASE_CANCELING && canceled;
+    gboolean silent = job->fault->cancel_mode == VB_CANCEL_SILENT &&
+                      job->phase == PHASE_CANCELING && job->result == VB_TEST_CANCEL_CANCELED;
     gboolean vanishes = reports == 0 || silent;
 
     vb_test_job_halt(job);

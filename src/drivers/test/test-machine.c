@@ -158,6 +158,17 @@ void vb_test_machine_tell(VbTestMachine *machine, VbTestEvent *event)
         deliver(machine, event);
 }
 
+static void gone(VbTestMachine *machine, VbDomainState state, const char *reason)
+{
+    g_autoptr(VbDomain) domain = vb_domain_ref(machine->domain);
+
+    if (state == VB_DOMAIN_SHUT_OFF)
+        vb_domain_set_stopping(domain);
+    vb_domain_gone(domain, state, reason);
+    /* That has closed the machine, unless a job's start has to be answered first. */
+    clear_calls(machine);
+}
+
 void vb_test_machine_release(VbTestMachine *machine)
 {
     g_autoptr(VbTestMachine) keep = vb_test_machine_ref(machine);
@@ -167,7 +178,7 @@ void vb_test_machine_release(VbTestMachine *machine)
     while ((event = g_queue_pop_head(&machine->events)))
         deliver(machine, event);
     if (machine->end.known)
-        vb_domain_gone(machine->domain, machine->end.state, machine->end.reason);
+        gone(machine, machine->end.state, machine->end.reason);
 }
 
 /* ---- its end ---- */
@@ -175,19 +186,15 @@ void vb_test_machine_release(VbTestMachine *machine)
 static void end(VbTestMachine *machine, VbDomainState state, const char *reason)
 {
     g_autoptr(VbTestMachine) keep = vb_test_machine_ref(machine);
-    g_autoptr(VbDomain) domain = vb_domain_ref(machine->domain);
 
     die(machine);
-    if (machine->loading)
-        return;
     if (machine->held && !machine->end.known) {
         machine->end.known = TRUE;
         machine->end.state = state;
         machine->end.reason = reason;
-        return;
+    } else if (!machine->loading && !machine->held) {
+        gone(machine, state, reason);
     }
-    vb_domain_gone(domain, state, reason);
-    clear_calls(machine);
 }
 
 void vb_test_machine_crash(VbTestMachine *machine)
@@ -195,18 +202,11 @@ void vb_test_machine_crash(VbTestMachine *machine)
     end(machine, VB_DOMAIN_CRASHED, "crashed");
 }
 
-void vb_test_machine_stop(VbTestMachine *machine, const char *reason)
-{
-    if (!machine->loading)
-        vb_domain_set_stopping(machine->domain);
-    end(machine, VB_DOMAIN_SHUT_OFF, reason);
-}
-
 void vb_test_machine_destroy(VbTestMachine *machine)
 {
     /* Nobody waits for what a held machine would still tell: this tells it all. */
     machine->held = FALSE;
-    vb_test_machine_stop(machine, "destroyed");
+    end(machine, VB_DOMAIN_SHUT_OFF, "destroyed");
 }
 
 /* ---- what happens by itself ---- */
@@ -235,11 +235,11 @@ static void obey(VbTestMachine *machine)
         vb_test_machine_reset(machine, "guest");
         return;
     }
-    if (!machine->loading) {
+    if (!machine->loading && !machine->held) {
         vb_domain_set_stopping(machine->domain);
         vb_domain_set_state(machine->domain, VB_DOMAIN_SHUTTING_DOWN, "user");
     }
-    vb_test_machine_stop(machine, "shutdown");
+    end(machine, VB_DOMAIN_SHUT_OFF, "shutdown");
 }
 
 static gboolean on_guest(gpointer user_data)
@@ -273,7 +273,7 @@ void vb_test_machine_reset(VbTestMachine *machine, const char *reason)
     machine->guest = VB_TEST_GUEST_NOTHING;
     machine->guest_at = 0;
     vb_test_machine_record(machine);
-    if (!machine->loading)
+    if (!machine->loading && !machine->held)
         vb_domain_lifecycle(machine->domain, "rebooted", reason);
 }
 

@@ -90,9 +90,8 @@ void vb_test_machine_ask_guest(VbTestMachine *machine, VbTestGuest what, guint d
 void vb_test_machine_reset(VbTestMachine *machine, const char *reason);
 /* A paused guest was resumed. */
 void vb_test_machine_resumed(VbTestMachine *machine);
-/* It ends, unexpectedly or because it was asked to. */
+/* It ends, unexpectedly or because it was told to. */
 void vb_test_machine_crash(VbTestMachine *machine);
-void vb_test_machine_stop(VbTestMachine *machine, const char *reason);
 void vb_test_machine_destroy(VbTestMachine *machine);
 
 /* NULL when there is none. Borrowed. */
