@@ -373,7 +373,7 @@ void guest_wait_ready(VbBusClient *client, const char *job)
     vb_bus_client_wait_string(client, job, VB_IFACE_JOB, "State", "ready");
 }
 
-static gboolean is_end(const VbBusMessage *message)
+gboolean guest_is_end(const VbBusMessage *message)
 {
     static const char *const members[] = {"BlockJobCompleted", "BlockJobFailed", "BlockJobCanceled",
                                           NULL};
@@ -404,7 +404,7 @@ gboolean guest_find_end(VbBusClient *client, guint from, const char *job, guint 
     const VbBusMessage *message;
 
     for (guint i = from; (message = vb_bus_client_message(client, i)) != NULL; i++) {
-        if (!is_end(message))
+        if (!guest_is_end(message))
             continue;
         GuestEnd end = read_end(message);
         if ((job == NULL || g_str_equal(end.job, job)) && nth-- == 0) {

@@ -92,6 +92,8 @@ typedef struct {
     guint serial;
 } GuestEnd;
 
+/* Is it one? */
+gboolean guest_is_end(const VbBusMessage *message);
 /* The nth terminal signal (0 is the first) of the job (NULL: any) at or after `from`; FALSE: there
  * is none yet. */
 gboolean guest_find_end(VbBusClient *client, guint from, const char *job, guint nth,

@@ -5,7 +5,7 @@
 #include "bus-guest.h"
 
 #include <signal.h>
-#include <string.h>
+#include <stdlib.h>
 
 #define DESTROY_US (8 * G_USEC_PER_SEC)
 
@@ -14,6 +14,13 @@ static const char options[] = "(@a{sv} {},)";
 static gboolean has_reply(VbBusClient *client, guint32 serial)
 {
     return vb_bus_client_reply(client, serial) != NULL;
+}
+
+static int compare_times(const void *a, const void *b)
+{
+    gint64 first = *(const gint64 *)a, second = *(const gint64 *)b;
+
+    return (first > second) - (first < second);
 }
 
 /* Destroys it and returns how long that took, in µs. */
@@ -130,31 +137,52 @@ static void test_destroy_silent(void)
 {
     g_autoptr(VbBusFixture) fixture = vb_bus_fixture_new(VB_BUS_FIXTURE_NONE);
     VbBusClient *client = vb_bus_fixture_client(fixture);
-    g_autofree char *domain = guest_start_on_chain(fixture, FALSE);
-    g_autofree char *job = start_slow_pull(client, domain);
+    g_autoptr(GString) disks = g_string_new(NULL);
+    gint64 took[5];
+
+    for (guint i = 0; i < G_N_ELEMENTS(took); i++) {
+        g_autofree char *image = g_strdup_printf("tiny-%u", i);
+        g_autofree char *target = g_strdup_printf("vd%c", 'a' + i);
+        guest_make_tiny(fixture, image);
+        g_autofree char *disk = guest_file_disk(fixture, image, target);
+        g_string_append(disks, disk);
+    }
+    g_autofree char *xml = guest_xml(fixture, "guest", disks->str, NULL);
+    g_autofree char *domain = guest_start(client, xml, FALSE);
     GPid pid = guest_pid(fixture, domain);
-    guint from = vb_bus_client_position(client);
+    for (guint i = 0; i < G_N_ELEMENTS(took); i++)
+        g_free(guest_start_job(client, domain, "Pull", "('vd%c', {'bandwidth': <uint64 1>})",
+                               'a' + i));
+    guint from = vb_bus_client_position(client), position = from;
 
     g_assert_no_errno(kill(pid, SIGSTOP));
-    gint64 begin = g_get_monotonic_time();
-    g_variant_unref(vb_bus_client_finish(
-        client, guest_send(client, domain, "AbortJob", "('vda', {'async': <true>})")));
-    gint64 took = g_get_monotonic_time() - begin;
-    g_test_message("AbortJob async on a silent QEMU: %.1f ms", took / 1000.0);
-    g_assert_cmpint(took, <, 50000);
+    for (guint i = 0; i < G_N_ELEMENTS(took); i++) {
+        gint64 begin = g_get_monotonic_time();
+        guint32 serial =
+            guest_send(client, domain, "AbortJob", "('vd%c', {'async': <true>})", 'a' + i);
+        g_variant_unref(vb_bus_client_finish(client, serial));
+        took[i] = g_get_monotonic_time() - begin;
+    }
+    qsort(took, G_N_ELEMENTS(took), sizeof took[0], compare_times);
+    g_test_message("AbortJob async on a silent QEMU: median %.1f ms", took[2] / 1000.0);
+    g_assert_cmpint(took[2], <, 50000);
+
     guint32 suspend = vb_bus_client_send(client, domain, VB_IFACE_DOMAIN, "Suspend",
                                          g_variant_new_parsed(options));
     guint32 reset =
         vb_bus_client_send(client, domain, VB_IFACE_DOMAIN, "Reset", g_variant_new_parsed(options));
     g_free(vb_bus_client_finish_error(client, reset, "Busy"));
-
-    took = destroy(fixture, client, domain);
-    g_test_message("Destroy of a silent QEMU: %.1f ms", took / 1000.0);
-    g_assert_cmpint(took, <, DESTROY_US);
+    gint64 destroyed = destroy(fixture, client, domain);
+    g_test_message("Destroy of a silent QEMU: %.1f ms", destroyed / 1000.0);
+    g_assert_cmpint(destroyed, <, DESTROY_US);
     g_free(vb_bus_client_finish_error(client, suspend, "DomainNotRunning"));
-    guest_await_end(client, from, job, "BlockJobCanceled domain-stopped");
-    assert_job_before_domain(client, from, domain, "BlockJobCanceled", "shut-off");
-    guest_assert_result(client, job, "canceled");
+    g_assert_false(guest_is_alive(pid));
+    for (guint i = 0; i < G_N_ELEMENTS(took); i++)
+        vb_bus_client_next_signal(client, &position, domain, VB_IFACE_BLOCK, "BlockJobCanceled");
+    g_autoptr(GVariant) state =
+        vb_bus_client_next_change(client, &position, domain, VB_IFACE_DOMAIN, "State");
+    g_assert_cmpstr(g_variant_get_string(state, NULL), ==, "shut-off");
+    g_assert_cmpuint(guest_count_ends(client, from, NULL), ==, G_N_ELEMENTS(took));
 }
 
 /* ---- cancel against pivot ---------------------------------------------------------------------
