@@ -34,3 +34,6 @@ typedef enum {
 
 #define VB_ERROR (vb_error_quark())
 GQuark vb_error_quark(void);
+
+/* Sets the error; FALSE, so that a check can end with it. */
+gboolean vb_fail(GError **error, VbError code, const char *format, ...) G_GNUC_PRINTF(3, 4);

@@ -92,7 +92,7 @@ struct VbDomain {
     GQueue definition_turns; /* who waits for it */
 
     gpointer driver_data, user_data;
-    GDestroyNotify driver_data_destroy, user_data_destroy;
+    GDestroyNotify driver_data_destroy;
 };
 
 gboolean vb_domain_state_from_string(const char *string, VbDomainState *ret_state);
@@ -100,10 +100,10 @@ VbDomain *vb_domain_new(VbHost *host, const VbHostDriver *driver, const VbDomain
                         guint uid);
 /* Replaces the stored definition (NULL: becomes transient); announces what changed. */
 void vb_domain_set_stored(VbDomain *domain, VbDomainDef *def);
-/* Whoever changes the stored definition does it from its copy to the end of the write alone, so that
- * memory and file tell the same, and a definition that goes does not come back: `func` is called
- * when it is its turn, at once when nobody else is at it; then vb_domain_unlock_definition() is
- * owed. The caller keeps the domain until then. */
+/* Whoever changes the stored definition does it from its copy to the end of the write alone, so
+ * that memory and file tell the same, and a definition that goes does not come back: `func` is
+ * called when it is its turn, at once when nobody else is at it; then vb_domain_unlock_definition()
+ * is owed. The caller keeps the domain until then. */
 typedef void (*VbDefinitionFunc)(gpointer user_data);
 void vb_domain_lock_definition(VbDomain *domain, VbDefinitionFunc func, gpointer user_data);
 void vb_domain_unlock_definition(VbDomain *domain);
@@ -151,6 +151,7 @@ struct VbJob {
     VbJobInfo info; /* its strings are owned here */
     VbJobSpec *spec;
     VbDiskSource *source, *top, *base; /* single images, no chain: what the job works on */
+    VbDiskSource *committed;           /* delete_files: the images from top to above base */
     VbCancelMode cancel_mode;
     VbJobIntent intent;
     gboolean started; /* the driver said so */
@@ -171,8 +172,7 @@ struct VbJob {
     GPtrArray *waiters; /* of GTask; its task data says what for */
     gboolean removed;
 
-    gpointer driver_data, user_data;
-    GDestroyNotify driver_data_destroy, user_data_destroy;
+    gpointer user_data;
 };
 
 /* A waiter's task data. */
@@ -191,21 +191,15 @@ void vb_job_play_reports(VbJob *job);
 void vb_job_send_cancel(VbJob *job);
 void vb_job_send_pivot(VbJob *job);
 void vb_job_answer(VbJob *job, GTask *waiter); /* by the outcome of a concluded job */
-void vb_job_answer_async(VbJob *job);          /* the async waiters: it was accepted */
 void vb_job_set_intent(VbJob *job, VbJobIntent intent);
 /* The hypervisor has drained the job and waits for job_finalize. */
 void vb_job_pending(VbJob *job);
 /* The end became known, from CANCELED, COMPLETED or VANISHED. */
 void vb_job_end(VbJob *job, const VbJobReport *report);
-/* The one function that concludes a job. */
-void vb_job_conclude(VbJob *job, VbJobResult result, VbJobReason reason, const char *error);
 /* The hypervisor is gone. */
 void vb_job_domain_gone(VbJob *job, gboolean stopped);
 /* A silent cancel returned: the end, which nobody will report; kept back while the job is held. */
 void vb_job_end_silently(VbJob *job);
-/* What a query says of the job: NULL when it knows none. `refused`: a command of ours failed, so
- * that a job which is still alive goes back to what it was. */
-void vb_job_reconcile(VbJob *job, const VbJobStatus *status, const GError *refused);
 /* Asks the driver what it knows of `job`, because it refused a command with `error` (taken). */
 void vb_job_ask_after_refusal(VbJob *job, GError *error);
 /* After a reconnect: all jobs of the domain, and those that are not ours. */

@@ -52,7 +52,6 @@ static void domain_clear(gpointer data)
     VbDomain *domain = data;
 
     drop_driver_data(domain);
-    vb_domain_set_user_data(domain, NULL, NULL);
     g_clear_handle_id(&domain->poll_source, g_source_remove);
     g_clear_pointer(&domain->stored, vb_domain_def_unref);
     g_clear_pointer(&domain->live, vb_domain_def_unref);
@@ -82,11 +81,6 @@ const VbDomainInfo *vb_domain_info(const VbDomain *domain)
     return &domain->info;
 }
 
-VbHost *vb_domain_host(const VbDomain *domain)
-{
-    return domain->host;
-}
-
 gboolean vb_domain_is_active(const VbDomain *domain)
 {
     return domain->live != NULL;
@@ -112,12 +106,9 @@ const char *vb_domain_run_dir(const VbDomain *domain)
     return domain->run_dir;
 }
 
-void vb_domain_set_user_data(VbDomain *domain, gpointer data, GDestroyNotify destroy)
+void vb_domain_set_user_data(VbDomain *domain, gpointer data)
 {
-    if (domain->user_data && domain->user_data_destroy)
-        domain->user_data_destroy(domain->user_data);
     domain->user_data = data;
-    domain->user_data_destroy = destroy;
 }
 
 gpointer vb_domain_user_data(const VbDomain *domain)

@@ -44,7 +44,6 @@ void vb_domain_unref(VbDomain *domain);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VbDomain, vb_domain_unref)
 
 const VbDomainInfo *vb_domain_info(const VbDomain *domain);
-VbHost *vb_domain_host(const VbDomain *domain);
 gboolean vb_domain_is_active(const VbDomain *domain); /* has a hypervisor: running, paused … */
 
 /* The live definition while active, else the stored one: what a reader means. Borrowed. */
@@ -52,8 +51,8 @@ const VbDomainDef *vb_domain_def(const VbDomain *domain);
 /* NULL for a transient domain. Borrowed. */
 const VbDomainDef *vb_domain_stored_def(const VbDomain *domain);
 
-/* The user's own data (the bus object), dropped with `destroy`. One slot. */
-void vb_domain_set_user_data(VbDomain *domain, gpointer data, GDestroyNotify destroy);
+/* The user's own data (the bus object), borrowed. One slot. */
+void vb_domain_set_user_data(VbDomain *domain, gpointer data);
 gpointer vb_domain_user_data(const VbDomain *domain);
 
 /* The live job of a disk (target), or NULL. Borrowed. A job that is still starting is not live. */
@@ -108,7 +107,7 @@ void vb_domain_set_stopping(VbDomain *domain);
 gboolean vb_domain_is_stopping(const VbDomain *domain);
 
 /* The one path for "the VM is gone": ends its jobs, then its state (SHUT_OFF or CRASHED with a
- * reason: "shutdown", "destroyed", "crashed", "failed" …), an operation in progress, its run-time
- * directory, and the domain itself when it is transient. Harmless when not active. Called by a
- * driver once its process has really ended. */
+ * reason: "shutdown", "destroyed", "crashed", "failed" …), its run-time directory, and the domain
+ * itself when it is transient. Harmless when not active. Called by a driver once its process has
+ * really ended, before it returns the operations that were in progress. */
 void vb_domain_gone(VbDomain *domain, VbDomainState state, const char *reason);

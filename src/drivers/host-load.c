@@ -13,7 +13,6 @@
 #define RECONNECT_DEADLINE_MS 1000
 
 typedef struct {
-    VbHost *host;
     guint pending; /* domains that have neither answered nor missed their deadline */
     gboolean all_begun;
 } Load;
@@ -360,7 +359,6 @@ void vb_host_load_async(VbHost *host, GAsyncReadyCallback callback, gpointer use
     Load *load = g_new0(Load, 1);
     const char *name;
 
-    load->host = host;
     g_task_set_task_data(task, load, g_free);
     load_all_stored(host);
     while (dir && (name = g_dir_read_name(dir)))

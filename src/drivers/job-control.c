@@ -50,7 +50,7 @@ void vb_job_answer(VbJob *job, GTask *task)
 }
 
 /* Async waiters are answered as soon as the command was accepted, or was not refused in time. */
-void vb_job_answer_async(VbJob *job)
+static void answer_async(VbJob *job)
 {
     g_autoptr(GPtrArray) answered = g_ptr_array_new_with_free_func(g_object_unref);
 
@@ -133,7 +133,7 @@ static void command_done(GObject *source, GAsyncResult *result, gpointer user_da
         /* It returned, so the job is gone, and nobody but us will say so. */
         vb_job_end_silently(job);
     } else if (accepted) {
-        vb_job_answer_async(job);
+        answer_async(job);
     } else {
         vb_job_ask_after_refusal(job, g_steal_pointer(&error));
     }

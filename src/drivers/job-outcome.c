@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Owns how a job ends: which outcome belongs to what was observed and what was intended (the table
- * in docs/block-jobs.md), the switch of a pivot, and vb_job_conclude(), the only place where a job
+ * in docs/block-jobs.md), the switch of a pivot, and conclude(), the only place where a job
  * becomes concluded and its terminal signal is given. The order is persist, emit, answer, clean up.
  */
 #include "job.h"
@@ -27,7 +27,7 @@ void vb_job_announce(VbJob *job)
     vb_job_save(job);
 }
 
-void vb_job_conclude(VbJob *job, VbJobResult result, VbJobReason reason, const char *error)
+static void conclude(VbJob *job, VbJobResult result, VbJobReason reason, const char *error)
 {
     VbDomain *domain = job->info.domain;
 
@@ -67,8 +67,8 @@ void vb_job_conclude(VbJob *job, VbJobResult result, VbJobReason reason, const c
         vb_job_answer(job, g_ptr_array_index(waiters, i));
 }
 
-/* Writes a new stored definition (taken); the change is the disk's, so the running domain differs no
- * more from it than before. The job's turn at it ends with the callback. */
+/* Writes a new stored definition (taken); the change is the disk's, so the running domain differs
+ * no more from it than before. The job's turn at it ends with the callback. */
 static void store_def(VbJob *job, VbDomainDef *def, GAsyncReadyCallback callback)
 {
     VbDomain *domain = job->info.domain;
@@ -83,7 +83,7 @@ static void store_def(VbJob *job, VbDomainDef *def, GAsyncReadyCallback callback
 
 static void conclude_decided(VbJob *job)
 {
-    vb_job_conclude(job, job->outcome, job->info.reason, job->outcome_error);
+    conclude(job, job->outcome, job->info.reason, job->outcome_error);
 }
 
 static void outcome_stored(GObject *source, GAsyncResult *result, gpointer user_data)
@@ -232,14 +232,14 @@ void vb_job_domain_gone(VbJob *job, gboolean stopped)
         job->info.pivoted = switched;
         job->info.consistent = TRUE;
         if (switched)
-            vb_job_conclude(job, VB_JOB_RESULT_COMPLETED,
-                            job->end_known ? VB_JOB_REASON_DONE : reason, NULL);
+            conclude(job, VB_JOB_RESULT_COMPLETED, job->end_known ? VB_JOB_REASON_DONE : reason,
+                     NULL);
         else
-            vb_job_conclude(job, VB_JOB_RESULT_CANCELED, cancel_reason(job), NULL);
+            conclude(job, VB_JOB_RESULT_CANCELED, cancel_reason(job), NULL);
     } else if (stopped || cancel_intended(job)) {
-        vb_job_conclude(job, VB_JOB_RESULT_CANCELED, reason, NULL);
+        conclude(job, VB_JOB_RESULT_CANCELED, reason, NULL);
     } else {
-        vb_job_conclude(job, VB_JOB_RESULT_FAILED, reason, "the domain crashed");
+        conclude(job, VB_JOB_RESULT_FAILED, reason, "the domain crashed");
     }
 }
 

@@ -181,6 +181,7 @@ void vb_job_save(VbJob *job)
     save_image(record, "source", job->source);
     save_image(record, "top", job->top);
     save_image(record, "base", job->base);
+    save_chain(record, "committed", job->committed);
     save_chain(record, "target", spec->target);
     vb_record_write(path, record, domain->uuid, job->info.id);
 }
@@ -283,6 +284,7 @@ VbJob *vb_job_record_load(VbDomain *domain, const char *path, GError **error)
     job->source = load_image(record, "source");
     job->top = load_image(record, "top");
     job->base = load_image(record, "base");
+    job->committed = load_chain(record, "committed");
     spec->top_index = job->top ? job->top->index : 0;
     spec->base_index = job->base ? job->base->index : 0;
     if (g_key_file_get_boolean(record, GROUP, "silent", NULL))

@@ -125,13 +125,6 @@ void vb_job_end_silently(VbJob *job)
                                    .polled = TRUE});
 }
 
-void vb_job_report_vanished(VbJob *job)
-{
-    take_report(job, (VbJobReport){.kind = VB_REPORT_VANISHED,
-                                   .current = job->info.current,
-                                   .total = job->info.total});
-}
-
 /* ---- what a query says ------------------------------------------------------------------------
  */
 
@@ -152,12 +145,16 @@ static void put_back(VbJob *job, const GError *refused)
     }
 }
 
-void vb_job_reconcile(VbJob *job, const VbJobStatus *status, const GError *refused)
+/* What a query says of the job: NULL when it knows none. `refused`: the newest command was, so that
+ * a job which is still alive goes back to what it was. */
+static void reconcile(VbJob *job, const VbJobStatus *status, const GError *refused)
 {
     if (!vb_job_is_live(job) || job->end_known)
         return;
     if (!status) {
-        vb_job_report_vanished(job);
+        take_report(job, (VbJobReport){.kind = VB_REPORT_VANISHED,
+                                       .current = job->info.current,
+                                       .total = job->info.total});
         return;
     }
     if (status->status == VB_JOB_STATUS_CONCLUDED) {
@@ -227,8 +224,7 @@ static void query_done(GObject *source, GAsyncResult *result, gpointer user_data
         /* What was refused is void when something else was asked of the job meanwhile. */
         gboolean counts = asked->refused && asked->command == job->command;
         if (statuses)
-            vb_job_reconcile(job, find_status(statuses, job->info.id),
-                             counts ? asked->refused : NULL);
+            reconcile(job, find_status(statuses, job->info.id), counts ? asked->refused : NULL);
         else if (counts && !job->refused)
             job->refused = g_steal_pointer(&asked->refused); /* the next query tells, or the end */
     }
@@ -321,7 +317,7 @@ static void adopt(VbDomain *domain, const VbJobStatus *status)
     vb_job_save(job);
     VB_EMIT(domain->host, job_added, job);
     VB_EMIT(domain->host, domain_changed, domain, VB_DOMAIN_PROP_BLOCK_JOBS);
-    vb_job_reconcile(job, status, NULL);
+    reconcile(job, status, NULL);
 }
 
 /* What we want of a job that is alive is sent again after a restart: that is harmless. */
@@ -361,7 +357,7 @@ void vb_domain_reconcile_jobs(VbDomain *domain, GPtrArray *statuses)
             vb_job_update(job, 0);
             vb_job_save(job);
         }
-        vb_job_reconcile(job, status, NULL);
+        reconcile(job, status, NULL);
         if (status)
             send_again(job, status->status);
     }

@@ -96,19 +96,6 @@ void vb_domain_remove_job(VbDomain *domain, VbJob *job)
 /* ---- what is asked for ------------------------------------------------------------------------
  */
 
-static gboolean invalid(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static gboolean invalid(GError **error, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    g_autofree char *message = g_strdup_vprintf(format, args);
-    va_end(args);
-    g_set_error_literal(error, VB_ERROR, VB_ERROR_INVALID_ARGS, message);
-    return FALSE;
-}
-
 static VbDiskSource *find_image(VbDiskSource *chain, const char *name)
 {
     for (VbDiskSource *image = chain; image; image = image->backing) {
@@ -130,13 +117,25 @@ static VbDiskSource *single_image(VbDiskSource *image)
     return single;
 }
 
+/* The images from `top` down to, and without, `base`. */
+static VbDiskSource *images_above(const VbDiskSource *top, const VbDiskSource *base)
+{
+    VbDiskSource *images = vb_disk_source_copy(top), *last = images;
+
+    while (last->backing && !vb_disk_source_same_storage(last->backing, base))
+        last = last->backing;
+    g_clear_pointer(&last->backing, vb_disk_source_free);
+    return images;
+}
+
 static gboolean resolve_base(const VbDiskDef *disk, VbDiskSource *top, const char *name,
                              VbDiskSource **ret_base, GError **error)
 {
     VbDiskSource *base = find_image(top->backing, name);
 
     if (!base)
-        return invalid(error, "'%s' is not below the top image in the chain of disk '%s'", name,
+        return vb_fail(error, VB_ERROR_INVALID_ARGS,
+                       "'%s' is not below the top image in the chain of disk '%s'", name,
                        disk->target);
     *ret_base = base;
     return TRUE;
@@ -148,16 +147,19 @@ static gboolean resolve_commit(VbJobSpec *spec, const VbDiskDef *disk, VbDiskSou
     VbDiskSource *top = spec->top ? find_image(disk->source, spec->top) : disk->source;
 
     if (!top)
-        return invalid(error, "'%s' is not in the chain of disk '%s'", spec->top, disk->target);
+        return vb_fail(error, VB_ERROR_INVALID_ARGS, "'%s' is not in the chain of disk '%s'",
+                       spec->top, disk->target);
     if (!top->backing)
-        return invalid(error, "disk '%s': there is no image below the top one to commit into",
+        return vb_fail(error, VB_ERROR_INVALID_ARGS,
+                       "disk '%s': there is no image below the top one to commit into",
                        disk->target);
     if (top == disk->source && !spec->active)
-        return invalid(error,
+        return vb_fail(error, VB_ERROR_INVALID_ARGS,
                        "disk '%s': the active image is committed only with the option 'active'",
                        disk->target);
     if (spec->shallow && spec->base)
-        return invalid(error, "the options 'base' and 'shallow' exclude each other");
+        return vb_fail(error, VB_ERROR_INVALID_ARGS,
+                       "the options 'base' and 'shallow' exclude each other");
     spec->type = top == disk->source ? VB_JOB_ACTIVE_COMMIT : VB_JOB_COMMIT;
     *ret_top = top;
     *ret_base = top->backing;
@@ -189,11 +191,13 @@ static gboolean resolve_target(VbDomain *domain, VbJobSpec *spec, const VbDiskDe
                                              g_get_real_time() / G_USEC_PER_SEC);
     }
     if (!spec->target)
-        return invalid(error, "disk '%s': the job needs a target", disk->target);
+        return vb_fail(error, VB_ERROR_INVALID_ARGS, "disk '%s': the job needs a target",
+                       disk->target);
     if (is_used(domain, spec->target)) {
         g_autofree char *name = vb_disk_source_to_string(spec->target);
-        return invalid(error, "disk '%s': the target %s is in use by domain '%s' itself",
-                       disk->target, name, domain->info.name);
+        return vb_fail(error, VB_ERROR_INVALID_ARGS,
+                       "disk '%s': the target %s is in use by domain '%s' itself", disk->target,
+                       name, domain->info.name);
     }
     if (spec->target->format == VB_DISK_FORMAT_DEFAULT)
         spec->target->format = disk->source->format;
@@ -218,11 +222,13 @@ static VbJob *make_job(VbDomain *domain, VbJobSpec *spec, GError **error)
         return NULL;
     }
     if (!disk->source) {
-        invalid(error, "disk '%s' of domain '%s' has no medium", disk->target, domain->info.name);
+        vb_fail(error, VB_ERROR_INVALID_ARGS, "disk '%s' of domain '%s' has no medium",
+                disk->target, domain->info.name);
         return NULL;
     }
     if (disk->readonly && spec->type != VB_JOB_BACKUP) {
-        invalid(error, "disk '%s' of domain '%s' is read-only", disk->target, domain->info.name);
+        vb_fail(error, VB_ERROR_INVALID_ARGS, "disk '%s' of domain '%s' is read-only", disk->target,
+                domain->info.name);
         return NULL;
     }
     switch (spec->type) {
@@ -248,6 +254,7 @@ static VbJob *make_job(VbDomain *domain, VbJobSpec *spec, GError **error)
     job->source = single_image(disk->source);
     job->top = top ? single_image(top) : NULL;
     job->base = base ? single_image(base) : NULL;
+    job->committed = top && base && spec->delete_files ? images_above(top, base) : NULL;
     return job;
 }
 

@@ -129,8 +129,6 @@ static void job_clear(gpointer data)
 {
     VbJob *job = data;
 
-    vb_job_set_driver_data(job, NULL, NULL);
-    vb_job_set_user_data(job, NULL, NULL);
     g_queue_clear_full(&job->reports, report_free);
     g_ptr_array_unref(job->waiters);
     g_clear_error(&job->refused);
@@ -139,6 +137,7 @@ static void job_clear(gpointer data)
     vb_disk_source_free(job->source);
     vb_disk_source_free(job->top);
     vb_disk_source_free(job->base);
+    vb_disk_source_free(job->committed);
     vb_domain_unref(job->info.domain);
     g_free((char *)job->info.id);
     g_free((char *)job->info.disk);
@@ -166,6 +165,11 @@ const VbJobSpec *vb_job_spec(const VbJob *job)
     return job->spec;
 }
 
+const VbDiskSource *vb_job_committed(const VbJob *job)
+{
+    return job->committed;
+}
+
 gboolean vb_job_is_live(const VbJob *job)
 {
     return job->info.state != VB_JOB_CONCLUDED;
@@ -181,40 +185,19 @@ gboolean vb_job_can_pivot(const VbJob *job)
     return job->info.type == VB_JOB_COPY || job->info.type == VB_JOB_ACTIVE_COMMIT;
 }
 
-VbCancelMode vb_job_cancel_mode(const VbJob *job)
-{
-    return job->cancel_mode;
-}
-
 void vb_job_set_cancel_mode(VbJob *job, VbCancelMode mode)
 {
     job->cancel_mode = mode;
 }
 
-void vb_job_set_user_data(VbJob *job, gpointer data, GDestroyNotify destroy)
+void vb_job_set_user_data(VbJob *job, gpointer data)
 {
-    if (job->user_data && job->user_data_destroy)
-        job->user_data_destroy(job->user_data);
     job->user_data = data;
-    job->user_data_destroy = destroy;
 }
 
 gpointer vb_job_user_data(const VbJob *job)
 {
     return job->user_data;
-}
-
-void vb_job_set_driver_data(VbJob *job, gpointer data, GDestroyNotify destroy)
-{
-    if (job->driver_data && job->driver_data_destroy)
-        job->driver_data_destroy(job->driver_data);
-    job->driver_data = data;
-    job->driver_data_destroy = destroy;
-}
-
-gpointer vb_job_driver_data(const VbJob *job)
-{
-    return job->driver_data;
 }
 
 static VbJobState derive_state(const VbJob *job)

@@ -114,7 +114,8 @@ gboolean vb_job_is_live(const VbJob *job); /* not concluded */
 gboolean vb_job_is_cancelable(const VbJob *job);
 const char *vb_job_operation(const VbJob *job); /* "block-pull", "block-copy" … */
 
-void vb_job_set_user_data(VbJob *job, gpointer data, GDestroyNotify destroy);
+/* As a domain's. */
+void vb_job_set_user_data(VbJob *job, gpointer data);
 gpointer vb_job_user_data(const VbJob *job);
 
 /* Starts a job for each spec (taken), all or none. When it succeeds, the jobs are announced
@@ -155,13 +156,11 @@ gboolean vb_job_dismiss(VbJob *job, GError **error);
  */
 
 const VbJobSpec *vb_job_spec(const VbJob *job);
-VbCancelMode vb_job_cancel_mode(const VbJob *job);
+/* A commit with delete_files: the images whose data go down, the uppermost first; else NULL. */
+const VbDiskSource *vb_job_committed(const VbJob *job);
 void vb_job_set_cancel_mode(VbJob *job, VbCancelMode mode); /* in jobs_start; default REPORTED */
-/* The driver's own data of a job. */
-void vb_job_set_driver_data(VbJob *job, gpointer data, GDestroyNotify destroy);
-gpointer vb_job_driver_data(const VbJob *job);
-/* In jobs_start, when the driver has completed the target of the spec (its chain, its indexes): puts
- * it on record before the hypervisor hears of the job. */
+/* In jobs_start, when the driver has completed the target of the spec (its chain, its indexes):
+ * puts it on record before the hypervisor hears of the job. */
 void vb_job_save(VbJob *job);
 /* The job of that hypervisor id in the domain, live or not yet cleaned, or NULL. Borrowed. */
 VbJob *vb_domain_job_by_id(const VbDomain *domain, const char *id);
@@ -170,14 +169,12 @@ VbJob *vb_domain_job_by_id(const VbDomain *domain, const char *id);
  * for job_finalize). ABORTING and CONCLUDED tell nothing yet and are ignored: the end is one of the
  * next two. */
 void vb_job_report_status(VbJob *job, VbJobStatusKind status, guint64 current, guint64 total);
-/* The hypervisor reported an error on the job's I/O; paused tells whether it stopped for it. */
+/* The hypervisor reported an error on the job's I/O. */
 void vb_job_report_io_error(VbJob *job, VbIoStatus status);
 /* The hypervisor reported the end as canceled … */
 void vb_job_report_canceled(VbJob *job, guint64 current, guint64 total);
 /* … or as completed, with the error's text when it ended in one. */
 void vb_job_report_completed(VbJob *job, const char *error, guint64 current, guint64 total);
-/* The hypervisor runs, and knows no such job (any more). */
-void vb_job_report_vanished(VbJob *job);
 
 /* The change that a job makes to the chain of its disk when it completes (a copy or an active
  * commit: when it pivots), applied to a definition: pure, used for the live and the stored one.

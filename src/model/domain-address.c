@@ -24,17 +24,6 @@ typedef struct {
     GHashTable *taken;
 } Assigner;
 
-static gboolean invalid(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
-static gboolean invalid(GError **error, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    g_autofree char *message = g_strdup_vprintf(format, args);
-    va_end(args);
-    g_set_error_literal(error, VB_ERROR, VB_ERROR_INVALID_XML, message);
-    return FALSE;
-}
-
 static VbControllerDef *ensure_controller(VbDomainDef *def, VbControllerType type, guint index,
                                           VbControllerModel model)
 {
@@ -64,7 +53,7 @@ static gboolean take(Assigner *assigner, const char *bus, const VbDeviceAddress 
     const char *other = g_hash_table_lookup(assigner->taken, key);
 
     if (other)
-        return invalid(error, "%s and %s are both at %s", other, name, key);
+        return vb_fail(error, VB_ERROR_INVALID_XML, "%s and %s are both at %s", other, name, key);
     g_hash_table_insert(assigner->taken, g_steal_pointer(&key), g_strdup(name));
     return TRUE;
 }
@@ -127,8 +116,8 @@ static gboolean reserve_drive(Assigner *assigner, const VbDiskDef *disk, GError 
 
     if (!drive_is_possible(disk->bus, &disk->info.address.drive)) {
         g_autofree char *where = vb_device_address_to_string(&disk->info.address);
-        return invalid(error, "%s is at %s, which the bus %s does not have", name, where,
-                       vb_disk_bus_to_string(disk->bus));
+        return vb_fail(error, VB_ERROR_INVALID_XML, "%s is at %s, which the bus %s does not have",
+                       name, where, vb_disk_bus_to_string(disk->bus));
     }
     return take(assigner, vb_disk_bus_to_string(disk->bus), &disk->info.address, name, error);
 }
@@ -144,7 +133,8 @@ static gboolean assign_drive(Assigner *assigner, VbDiskDef *disk, GError **error
         is_taken(assigner, bus, &address)) {
         for (n = 0;; n++) {
             if (!nth_drive(disk->bus, n, &address.drive))
-                return invalid(error, "there is no place left on the bus %s for disk %s", bus,
+                return vb_fail(error, VB_ERROR_INVALID_XML,
+                               "there is no place left on the bus %s for disk %s", bus,
                                disk->target);
             if (!is_taken(assigner, bus, &address))
                 break;
@@ -200,7 +190,8 @@ static gboolean reserve_serial(Assigner *assigner, const VbDeviceRef *ref, GErro
 
     if (address->port >= serial_ports(assigner->def, address->controller) ||
         (address->port == 0 && device->kind != VB_CHAR_CONSOLE))
-        return invalid(error, "%s is at port %u, which virtio-serial controller %u does not have",
+        return vb_fail(error, VB_ERROR_INVALID_XML,
+                       "%s is at port %u, which virtio-serial controller %u does not have",
                        ref->name, address->port, address->controller);
     ensure_controller(assigner->def, VB_CONTROLLER_VIRTIO_SERIAL, address->controller,
                       VB_CONTROLLER_MODEL_DEFAULT);
@@ -219,7 +210,8 @@ static gboolean assign_serial(Assigner *assigner, const VbDeviceRef *ref, GError
                 ref->info->address = address;
                 return reserve_serial(assigner, ref, error);
             }
-    return invalid(error, "there is no virtio-serial port left for %s", ref->name);
+    return vb_fail(error, VB_ERROR_INVALID_XML, "there is no virtio-serial port left for %s",
+                   ref->name);
 }
 
 /* --- USB ports --- */
@@ -258,10 +250,11 @@ static gboolean reserve_usb(Assigner *assigner, const VbDeviceRef *ref, GError *
     const VbControllerDef *controller = usb_bus(assigner->def, address->bus);
 
     if (!controller)
-        return invalid(error, "%s is on usb controller %u, which does not exist", ref->name,
-                       address->bus);
+        return vb_fail(error, VB_ERROR_INVALID_XML,
+                       "%s is on usb controller %u, which does not exist", ref->name, address->bus);
     if (g_ascii_strtoull(address->port, NULL, 10) > usb_ports(controller))
-        return invalid(error, "%s is at port %s, which usb controller %u does not have", ref->name,
+        return vb_fail(error, VB_ERROR_INVALID_XML,
+                       "%s is at port %s, which usb controller %u does not have", ref->name,
                        address->port, address->bus);
     return take(assigner, "port", &ref->info->address, ref->name, error);
 }
@@ -275,8 +268,8 @@ static gboolean assign_usb(Assigner *assigner, const VbDeviceRef *ref, GError **
             controller = ensure_controller(assigner->def, VB_CONTROLLER_USB, bus,
                                            vb_domain_def_default_usb_model(assigner->def));
         if (controller->model == VB_CONTROLLER_MODEL_NONE)
-            return invalid(error, "%s needs USB, but the domain's usb controller says 'none'",
-                           ref->name);
+            return vb_fail(error, VB_ERROR_INVALID_XML,
+                           "%s needs USB, but the domain's usb controller says 'none'", ref->name);
         for (guint port = 1; port <= usb_ports(controller); port++) {
             g_autofree char *word = g_strdup_printf("%u", port);
             VbDeviceAddress address = {.type = VB_ADDRESS_USB, .usb = {bus, word}};
@@ -288,7 +281,7 @@ static gboolean assign_usb(Assigner *assigner, const VbDeviceRef *ref, GError **
             return reserve_usb(assigner, ref, error);
         }
     }
-    return invalid(error, "there is no USB port left for %s", ref->name);
+    return vb_fail(error, VB_ERROR_INVALID_XML, "there is no USB port left for %s", ref->name);
 }
 
 /* Those that are given first, then the rest in order. */
@@ -327,7 +320,8 @@ static gboolean fix_address(VbControllerDef *controller, guint slot, guint funct
     if (address->type == VB_ADDRESS_NONE)
         *address = fixed;
     if (!vb_device_address_equal(address, &fixed))
-        return invalid(error, "controller %s 0 is built into the machine, at 0000:00:%02x.%x",
+        return vb_fail(error, VB_ERROR_INVALID_XML,
+                       "controller %s 0 is built into the machine, at 0000:00:%02x.%x",
                        vb_controller_type_to_string(controller->type), slot, function);
     return TRUE;
 }

@@ -21,3 +21,20 @@ gboolean vb_is_host_name(const char *string)
 
     return vb_is_word(string, ".-") || inet_pton(AF_INET6, string, &address) == 1;
 }
+
+/* RELAX NG's absFilePath wants a second character, and a path of "/" alone names no file. */
+gboolean vb_is_file_path(const char *string)
+{
+    return string[0] == '/' && string[1] != '\0';
+}
+
+gboolean vb_is_printable(const char *string)
+{
+    for (const char *p = string; *p; p = g_utf8_next_char(p)) {
+        gunichar c = g_utf8_get_char(p);
+
+        if (g_unichar_iscntrl(c) || c == 0xfffe || c == 0xffff)
+            return FALSE;
+    }
+    return TRUE;
+}

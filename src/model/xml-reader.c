@@ -11,6 +11,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "words.h"
+
 struct VbXmlReader {
     xmlDoc *doc;
     GError *error; /* the first one */
@@ -341,12 +343,6 @@ static gboolean has_control_character(const char *string, const char *allowed)
     return FALSE;
 }
 
-/* RELAX NG's absFilePath wants a second character, and a path of "/" alone names no file. */
-static gboolean is_path(const char *string)
-{
-    return string[0] == '/' && string[1] != '\0';
-}
-
 static gboolean parse_uint64(const char *string, gboolean hex, guint64 *ret_value)
 {
     g_autofree char *trimmed = g_strstrip(g_strdup(string));
@@ -385,7 +381,7 @@ char *vb_xml_path_attr(VbXmlReader *reader, VbXmlElement *element, const char *n
 {
     g_autofree char *value = vb_xml_attr(reader, element, name);
 
-    if (value && !is_path(value)) {
+    if (value && !vb_is_file_path(value)) {
         vb_xml_fail(reader, element, VB_ERROR_INVALID_XML,
                     "attribute '%s': '%s' is not an absolute path", name, value);
         return NULL;
@@ -496,7 +492,7 @@ char *vb_xml_path_text(VbXmlReader *reader, VbXmlElement *element)
 {
     g_autofree char *text = vb_xml_text(reader, element);
 
-    if (text && !is_path(text)) {
+    if (text && !vb_is_file_path(text)) {
         vb_xml_fail(reader, element, VB_ERROR_INVALID_XML, "'%s' is not an absolute path", text);
         return NULL;
     }

@@ -91,6 +91,19 @@ static void start_one(VbCall *call, VbDomain *domain, VbOptions *options, VbJobS
     }
 }
 
+/* The arguments of most methods: a disk or a document, and options. NULL: the call has failed. */
+static VbOptions *read_text_and_options(VbCall *call, const char **ret_text)
+{
+    VbOptions *options = NULL;
+    GError *error = NULL;
+
+    if (vb_call_read(call, &error, "s", ret_text))
+        options = vb_call_read_options(call, &error);
+    if (options == NULL)
+        vb_call_fail(call, error);
+    return options;
+}
+
 /* Hypervisors count in signed 64 bits. */
 static void take_size(VbOptions *options, const char *key, guint64 *ret_value)
 {
@@ -111,16 +124,12 @@ static void take_granularity(VbOptions *options, guint64 *ret_value)
 
 static void handle_pull(VbCall *call, gpointer data)
 {
-    g_autoptr(VbOptions) options = NULL;
     const char *disk;
-    GError *error = NULL;
+    g_autoptr(VbOptions) options = read_text_and_options(call, &disk);
     VbJobSpec *spec;
 
-    if (!vb_call_read(call, &error, "s", &disk) ||
-        (options = vb_call_read_options(call, &error)) == NULL) {
-        vb_call_fail(call, error);
+    if (options == NULL)
         return;
-    }
     spec = vb_job_spec_new(VB_JOB_PULL, disk);
     vb_options_take_string(options, "base", &spec->base);
     vb_options_take_bool(options, "keep-relative", &spec->keep_relative);
@@ -130,16 +139,12 @@ static void handle_pull(VbCall *call, gpointer data)
 
 static void handle_commit(VbCall *call, gpointer data)
 {
-    g_autoptr(VbOptions) options = NULL;
     const char *disk;
-    GError *error = NULL;
+    g_autoptr(VbOptions) options = read_text_and_options(call, &disk);
     VbJobSpec *spec;
 
-    if (!vb_call_read(call, &error, "s", &disk) ||
-        (options = vb_call_read_options(call, &error)) == NULL) {
-        vb_call_fail(call, error);
+    if (options == NULL)
         return;
-    }
     spec = vb_job_spec_new(VB_JOB_COMMIT, disk);
     vb_options_take_string(options, "base", &spec->base);
     vb_options_take_string(options, "top", &spec->top);
@@ -220,18 +225,15 @@ static GPtrArray *backup_specs(const VbDomain *domain, const VbBackupDef *backup
 
 static void handle_backup(VbCall *call, gpointer data)
 {
-    g_autoptr(VbOptions) options = NULL;
+    const char *xml;
+    g_autoptr(VbOptions) options = read_text_and_options(call, &xml);
     g_autoptr(VbBackupDef) backup = NULL;
     GPtrArray *specs;
     VbJobSpec common = {0};
-    const char *xml;
     GError *error = NULL;
 
-    if (!vb_call_read(call, &error, "s", &xml) ||
-        (options = vb_call_read_options(call, &error)) == NULL) {
-        vb_call_fail(call, error);
+    if (options == NULL)
         return;
-    }
     vb_options_take_bool(options, "reuse-external", &common.reuse_external);
     take_size(options, "bandwidth", &common.bandwidth);
     if (!vb_options_finish(options, &error) ||
@@ -268,18 +270,15 @@ static VbJob *find_job(const VbDomain *domain, const char *name, GError **error)
 
 static void handle_abort_job(VbCall *call, gpointer data)
 {
-    g_autoptr(VbOptions) options = NULL;
-    gboolean async = FALSE, pivot = FALSE, force = FALSE;
     const char *disk;
+    g_autoptr(VbOptions) options = read_text_and_options(call, &disk);
+    gboolean async = FALSE, pivot = FALSE, force = FALSE;
     GError *error = NULL;
     VbJobFlags flags;
     VbJob *job;
 
-    if (!vb_call_read(call, &error, "s", &disk) ||
-        (options = vb_call_read_options(call, &error)) == NULL) {
-        vb_call_fail(call, error);
+    if (options == NULL)
         return;
-    }
     vb_options_take_bool(options, "async", &async);
     vb_options_take_bool(options, "pivot", &pivot);
     vb_options_take_bool(options, "force", &force);

@@ -32,7 +32,7 @@ static void on_domain_added(VbDomain *domain, gpointer data)
         interfaces[1] = &vb_domain_block_interface;
     object = vb_registry_add(exporter->registry, path, interfaces, vb_domain_ref(domain),
                              (GDestroyNotify)vb_domain_unref);
-    vb_domain_set_user_data(domain, object, NULL);
+    vb_domain_set_user_data(domain, object);
 }
 
 static void on_domain_changed(VbDomain *domain, VbDomainProps props, gpointer data)
@@ -61,7 +61,7 @@ static void on_domain_removed(VbDomain *domain, gpointer data)
 
     if (exporter->registry == NULL || object == NULL)
         return;
-    vb_domain_set_user_data(domain, NULL, NULL);
+    vb_domain_set_user_data(domain, NULL);
     vb_registry_remove(exporter->registry, object);
 }
 
@@ -81,7 +81,7 @@ static void on_job_added(VbJob *job, gpointer data)
         return;
     object = vb_registry_add(exporter->registry, path, interfaces, vb_job_ref(job),
                              (GDestroyNotify)vb_job_unref);
-    vb_job_set_user_data(job, object, NULL);
+    vb_job_set_user_data(job, object);
 }
 
 /* Which property a bit stands for. State comes last: marking it sends all that was marked. */
@@ -149,7 +149,7 @@ static void on_job_removed(VbJob *job, gpointer data)
 
     if (exporter->registry == NULL || object == NULL)
         return;
-    vb_job_set_user_data(job, NULL, NULL);
+    vb_job_set_user_data(job, NULL);
     vb_registry_remove(exporter->registry, object);
 }
 

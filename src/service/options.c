@@ -11,13 +11,7 @@
 typedef struct {
     char *key;
     char *signature; /* of the value */
-    union {
-        int boolean;
-        gint32 int32;
-        guint32 uint32;
-        gint64 int64;
-        guint64 uint64;
-    };
+    guint64 fixed;   /* the value of a fixed type (b, i, u, x, t), from the first byte on */
     char *string;
     char **strv;
     gboolean taken;
@@ -48,19 +42,6 @@ static Option *options_find(VbOptions *options, const char *key)
     return NULL;
 }
 
-G_GNUC_PRINTF(2, 3)
-static gboolean refuse(GError **error, const char *format, ...)
-{
-    g_autofree char *text = NULL;
-    va_list args;
-
-    va_start(args, format);
-    text = g_strdup_vprintf(format, args);
-    va_end(args);
-    g_set_error_literal(error, VB_ERROR, VB_ERROR_INVALID_ARGS, text);
-    return FALSE;
-}
-
 static gboolean read_strv(sd_bus_message *message, Option *option, GError **error)
 {
     g_autoptr(GPtrArray) strings = g_ptr_array_new_with_free_func(g_free);
@@ -69,15 +50,15 @@ static gboolean read_strv(sd_bus_message *message, Option *option, GError **erro
     int r;
 
     if (sd_bus_message_enter_container(message, SD_BUS_TYPE_ARRAY, "s") < 0)
-        return refuse(error, "option '%s' cannot be read", option->key);
+        return vb_fail(error, VB_ERROR_INVALID_ARGS, "option '%s' cannot be read", option->key);
     while ((r = sd_bus_message_read_basic(message, SD_BUS_TYPE_STRING, &string)) > 0) {
         bytes += strlen(string);
         if (strings->len == VB_OPTIONS_STRV_MAX || bytes > VB_OPTIONS_STRING_MAX)
-            return refuse(error, "option '%s' is too long", option->key);
+            return vb_fail(error, VB_ERROR_INVALID_ARGS, "option '%s' is too long", option->key);
         g_ptr_array_add(strings, g_strdup(string));
     }
     if (r < 0 || sd_bus_message_exit_container(message) < 0)
-        return refuse(error, "option '%s' cannot be read", option->key);
+        return vb_fail(error, VB_ERROR_INVALID_ARGS, "option '%s' cannot be read", option->key);
     g_ptr_array_add(strings, NULL);
     option->strv = (char **)g_ptr_array_free(g_steal_pointer(&strings), FALSE);
     return TRUE;
@@ -94,16 +75,16 @@ static gboolean read_value(sd_bus_message *message, Option *option, GError **err
     if (strcmp(option->signature, "s") == 0) {
         r = sd_bus_message_read_basic(message, SD_BUS_TYPE_STRING, &string);
         if (r > 0 && strlen(string) > VB_OPTIONS_STRING_MAX)
-            return refuse(error, "option '%s' is too long", option->key);
+            return vb_fail(error, VB_ERROR_INVALID_ARGS, "option '%s' is too long", option->key);
         if (r > 0)
             option->string = g_strdup(string);
     } else if (strlen(option->signature) == 1 && strchr("biuxt", option->signature[0]) != NULL) {
-        r = sd_bus_message_read_basic(message, option->signature[0], &option->uint64);
+        r = sd_bus_message_read_basic(message, option->signature[0], &option->fixed);
     } else {
         r = sd_bus_message_skip(message, option->signature);
     }
     if (r <= 0)
-        return refuse(error, "option '%s' cannot be read", option->key);
+        return vb_fail(error, VB_ERROR_INVALID_ARGS, "option '%s' cannot be read", option->key);
     return TRUE;
 }
 
@@ -113,28 +94,28 @@ static gboolean read_option(sd_bus_message *message, VbOptions *options, GError 
     Option *option;
 
     if (options->options->len == VB_OPTIONS_MAX)
-        return refuse(error, "more than %d options", VB_OPTIONS_MAX);
+        return vb_fail(error, VB_ERROR_INVALID_ARGS, "more than %d options", VB_OPTIONS_MAX);
     if (sd_bus_message_read_basic(message, SD_BUS_TYPE_STRING, &key) <= 0)
-        return refuse(error, "the options cannot be read");
+        return vb_fail(error, VB_ERROR_INVALID_ARGS, "the options cannot be read");
     if (strlen(key) > VB_OPTIONS_KEY_MAX) {
         g_autofree char *start = g_utf8_substring(key, 0, VB_OPTIONS_KEY_MAX / 4);
-        return refuse(error, "unknown option '%s…'", start);
+        return vb_fail(error, VB_ERROR_INVALID_ARGS, "unknown option '%s…'", start);
     }
     if (options_find(options, key) != NULL)
-        return refuse(error, "option '%s' is given twice", key);
+        return vb_fail(error, VB_ERROR_INVALID_ARGS, "option '%s' is given twice", key);
     if (sd_bus_message_peek_type(message, NULL, &signature) <= 0)
-        return refuse(error, "option '%s' cannot be read", key);
+        return vb_fail(error, VB_ERROR_INVALID_ARGS, "option '%s' cannot be read", key);
 
     option = g_new0(Option, 1);
     option->key = g_strdup(key);
     option->signature = g_strdup(signature);
     g_ptr_array_add(options->options, option);
     if (sd_bus_message_enter_container(message, SD_BUS_TYPE_VARIANT, option->signature) <= 0)
-        return refuse(error, "option '%s' cannot be read", option->key);
+        return vb_fail(error, VB_ERROR_INVALID_ARGS, "option '%s' cannot be read", option->key);
     if (!read_value(message, option, error))
         return FALSE;
     if (sd_bus_message_exit_container(message) < 0)
-        return refuse(error, "option '%s' cannot be read", option->key);
+        return vb_fail(error, VB_ERROR_INVALID_ARGS, "option '%s' cannot be read", option->key);
     return TRUE;
 }
 
@@ -145,7 +126,7 @@ VbOptions *vb_options_parse(sd_bus_message *message, GError **error)
 
     options->options = g_ptr_array_new_with_free_func((GDestroyNotify)option_free);
     if (sd_bus_message_enter_container(message, SD_BUS_TYPE_ARRAY, "{sv}") <= 0) {
-        refuse(error, "the options are missing or not of type a{sv}");
+        vb_fail(error, VB_ERROR_INVALID_ARGS, "the options are missing or not of type a{sv}");
         return NULL;
     }
     while ((r = sd_bus_message_enter_container(message, SD_BUS_TYPE_DICT_ENTRY, "sv")) > 0) {
@@ -156,7 +137,7 @@ VbOptions *vb_options_parse(sd_bus_message *message, GError **error)
             break;
     }
     if (r < 0 || sd_bus_message_exit_container(message) < 0) {
-        refuse(error, "the options cannot be read");
+        vb_fail(error, VB_ERROR_INVALID_ARGS, "the options cannot be read");
         return NULL;
     }
     return g_steal_pointer(&options);
@@ -186,54 +167,40 @@ static Option *take(VbOptions *options, const char *key, const char *signature)
     return option;
 }
 
-gboolean vb_options_take_bool(VbOptions *options, const char *key, gboolean *ret_value)
+static gboolean take_fixed(VbOptions *options, const char *key, const char *signature,
+                           gpointer ret_value, gsize size)
 {
-    Option *option = take(options, key, "b");
+    const Option *option = take(options, key, signature);
 
     if (option == NULL)
         return FALSE;
-    *ret_value = option->boolean != 0;
+    memcpy(ret_value, &option->fixed, size);
     return TRUE;
+}
+
+gboolean vb_options_take_bool(VbOptions *options, const char *key, gboolean *ret_value)
+{
+    return take_fixed(options, key, "b", ret_value, sizeof *ret_value);
 }
 
 gboolean vb_options_take_int32(VbOptions *options, const char *key, gint32 *ret_value)
 {
-    Option *option = take(options, key, "i");
-
-    if (option == NULL)
-        return FALSE;
-    *ret_value = option->int32;
-    return TRUE;
+    return take_fixed(options, key, "i", ret_value, sizeof *ret_value);
 }
 
 gboolean vb_options_take_uint32(VbOptions *options, const char *key, guint32 *ret_value)
 {
-    Option *option = take(options, key, "u");
-
-    if (option == NULL)
-        return FALSE;
-    *ret_value = option->uint32;
-    return TRUE;
+    return take_fixed(options, key, "u", ret_value, sizeof *ret_value);
 }
 
 gboolean vb_options_take_int64(VbOptions *options, const char *key, gint64 *ret_value)
 {
-    Option *option = take(options, key, "x");
-
-    if (option == NULL)
-        return FALSE;
-    *ret_value = option->int64;
-    return TRUE;
+    return take_fixed(options, key, "x", ret_value, sizeof *ret_value);
 }
 
 gboolean vb_options_take_uint64(VbOptions *options, const char *key, guint64 *ret_value)
 {
-    Option *option = take(options, key, "t");
-
-    if (option == NULL)
-        return FALSE;
-    *ret_value = option->uint64;
-    return TRUE;
+    return take_fixed(options, key, "t", ret_value, sizeof *ret_value);
 }
 
 gboolean vb_options_take_string(VbOptions *options, const char *key, char **ret_value)
@@ -278,9 +245,9 @@ gboolean vb_options_finish(VbOptions *options, GError **error)
         const Option *option = options->options->pdata[i];
 
         if (option->fault != NULL)
-            return refuse(error, "%s", option->fault);
+            return vb_fail(error, VB_ERROR_INVALID_ARGS, "%s", option->fault);
         if (!option->taken)
-            return refuse(error, "unknown option '%s'", option->key);
+            return vb_fail(error, VB_ERROR_INVALID_ARGS, "unknown option '%s'", option->key);
     }
     return TRUE;
 }

@@ -4,6 +4,7 @@
  * ended, and the order in which all of that is told. */
 #include "bus-fixture.h"
 
+#include <glib/gstdio.h>
 #include <unistd.h>
 
 #define FAULTS(orders)                                                                             \
@@ -487,6 +488,51 @@ static void test_destroy(VbBusFixture *fixture)
     g_assert_cmpstr(g_variant_get_string(state, NULL), ==, "shut-off");
 }
 
+/* The daemon was killed before it could tell how a job ended, and the domain, which was transient,
+ * is gone: the job is shown and finished all the same. */
+static void test_orphan(VbBusFixture *fixture)
+{
+    VbBusClient *client = vb_bus_fixture_client(fixture);
+    g_autofree char *xml =
+        vb_bus_test_domain_xml("alpha", FAULTS("<test:block-job duration='0'/>"));
+    g_autoptr(GVariant) created =
+        vb_bus_client_call(client, VB_PATH_MANAGER, VB_IFACE_MANAGER, "CreateDomain",
+                           g_variant_new_parsed("(%s, @a{sv} {})", xml));
+    const char *domain, *path;
+    guint position = vb_bus_client_position(client);
+    g_variant_get(created, "(&o)", &domain);
+    g_autofree char *job = start_job(client, domain, "Pull", "@a{sv} {}");
+
+    vb_bus_client_next_signal(client, &position, job, VB_IFACE_JOB, "Finished");
+    vb_bus_fixture_kill_daemon(fixture);
+    /* As that daemon would have left it some steps before and some after. */
+    g_autofree char *uuid = g_strdelimit(g_path_get_basename(domain), "_", '-');
+    g_autofree char *directory =
+        g_build_filename(vb_bus_fixture_root(fixture), "run/virtbus/domains", uuid, NULL);
+    g_autofree char *domain_record = g_build_filename(directory, "domain.record", NULL);
+    g_autofree char *live = g_build_filename(directory, "live.xml", NULL);
+    g_autofree char *job_record = g_build_filename(directory, "job-1.record", NULL);
+    g_autoptr(GKeyFile) record = g_key_file_new();
+    g_assert_cmpint(g_unlink(domain_record), ==, 0);
+    g_assert_cmpint(g_unlink(live), ==, 0);
+    g_assert_true(g_key_file_load_from_file(record, job_record, G_KEY_FILE_NONE, NULL));
+    g_key_file_set_boolean(record, "job", "announced", FALSE);
+    g_assert_true(g_key_file_save_to_file(record, job_record, NULL));
+
+    position = vb_bus_client_position(client);
+    vb_bus_fixture_start_daemon(fixture);
+    const VbBusMessage *added = vb_bus_client_next_signal(
+        client, &position, VB_PATH_ROOT, VB_IFACE_OBJECT_MANAGER, "InterfacesAdded");
+    g_variant_get_child(added->body, 0, "&o", &path);
+    g_assert_cmpstr(path, ==, job);
+    const VbBusMessage *finished =
+        vb_bus_client_next_signal(client, &position, job, VB_IFACE_JOB, "Finished");
+    g_autofree char *arguments = g_variant_print(finished->body, FALSE);
+    g_assert_cmpstr(arguments, ==, "('completed', '', '')");
+    assert_property(client, job, VB_IFACE_JOB, "Result", "'completed'");
+    g_assert_false(vb_bus_client_has_object(client, domain));
+}
+
 static void run(gconstpointer test)
 {
     g_autoptr(VbBusFixture) fixture = vb_bus_fixture_new(VB_BUS_FIXTURE_NONE);
@@ -511,5 +557,6 @@ int main(int argc, char **argv)
     g_test_add_data_func("/job/control", test_control, run);
     g_test_add_data_func("/job/dismiss", test_dismiss, run);
     g_test_add_data_func("/job/destroy", test_destroy, run);
+    g_test_add_data_func("/job/orphan", test_orphan, run);
     return g_test_run();
 }

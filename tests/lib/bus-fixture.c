@@ -3,10 +3,10 @@
  * The private bus and the daemon: processes, their ends, and the directory. */
 #include "bus-fixture.h"
 
-#include <ftw.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/prctl.h>
+
+#include "remove-tree.h"
 
 struct VbBusFixture {
     VbBusFixtureFlags flags;
@@ -177,8 +177,7 @@ static void launch_daemon(VbBusFixture *fixture, const char *const *environment)
         g_ptr_array_add(argv, "--debug");
     g_ptr_array_add(argv, NULL);
 
-    fixture->daemon =
-        spawn((const char *const *)argv->pdata, G_SUBPROCESS_FLAGS_NONE, environment);
+    fixture->daemon = spawn((const char *const *)argv->pdata, G_SUBPROCESS_FLAGS_NONE, environment);
     fixture->daemon_pid = atoi(g_subprocess_get_identifier(fixture->daemon));
     g_subprocess_wait_async(fixture->daemon, NULL, on_daemon_exit, fixture);
 }
@@ -300,11 +299,6 @@ gboolean vb_bus_fixture_name_is_owned(VbBusFixture *fixture)
     return fixture->owner != NULL;
 }
 
-static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    return remove(path);
-}
-
 void vb_bus_fixture_free(VbBusFixture *fixture)
 {
     if (fixture == NULL)
@@ -315,7 +309,7 @@ void vb_bus_fixture_free(VbBusFixture *fixture)
     vb_bus_client_free(fixture->client);
     if (fixture->bus != NULL)
         vb_bus_fixture_kill_bus(fixture);
-    g_assert_cmpint(nftw(fixture->dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS), ==, 0);
+    vb_remove_tree(fixture->dir);
     g_free(fixture->owner);
     g_free(fixture->address);
     g_free(fixture->root);

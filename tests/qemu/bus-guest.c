@@ -337,14 +337,31 @@ guint32 guest_send(VbBusClient *client, const char *domain, const char *method, 
     return serial;
 }
 
+static void assert_started(const VbBusMessage *reply)
+{
+    if (reply->error != NULL) {
+        g_autofree char *text = g_variant_print(reply->body, FALSE);
+        g_error("the job did not start: %s %s", reply->error, text);
+    }
+}
+
 char *guest_job_of(const VbBusMessage *reply)
 {
     char *job;
 
-    if (reply->error != NULL)
-        g_error("the job did not start: %s", g_variant_print(reply->body, FALSE));
+    assert_started(reply);
     g_variant_get(reply->body, "(o)", &job);
     return job;
+}
+
+char *guest_jobs_of(const VbBusMessage *reply)
+{
+    g_autofree char **jobs = NULL;
+
+    assert_started(reply);
+    g_variant_get(reply->body, "(^ao)", &jobs);
+    g_assert_cmpuint(g_strv_length(jobs), ==, 1);
+    return jobs[0];
 }
 
 char *guest_start_job(VbBusClient *client, const char *domain, const char *method,

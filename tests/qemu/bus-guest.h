@@ -75,8 +75,9 @@ char *guest_get_xml(VbBusClient *client, const char *domain, gboolean inactive);
 /* A call of Domain.Block: `params` in GVariant text, e.g. "('vda', {'async': <true>})". */
 guint32 guest_send(VbBusClient *client, const char *domain, const char *method, const char *params,
                    ...) G_GNUC_PRINTF(4, 5);
-/* The job that a reply names. */
+/* The job that a reply names; the only one that a reply to Backup names. */
 char *guest_job_of(const VbBusMessage *reply);
+char *guest_jobs_of(const VbBusMessage *reply);
 /* A job that must start. */
 char *guest_start_job(VbBusClient *client, const char *domain, const char *method,
                       const char *params, ...) G_GNUC_PRINTF(4, 5);

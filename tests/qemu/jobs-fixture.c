@@ -4,8 +4,7 @@
 #include "jobs-fixture.h"
 
 #include "json-get.h"
-#include "launcher.h"
-#include "qemu-driver.h"
+#include "qemu-host.h"
 #include "qmp-args.h"
 #include "vm-socket.h"
 #include "vm.h"
@@ -18,11 +17,9 @@
 #define UUID "c7a5fdbd-edaf-9455-926a-d65c16db1809"
 
 struct JobsFixture {
-    char *dir, *emulator;
+    QemuHost qemu;
+    char *emulator;
     const char *bus;
-    VbPaths *paths;
-    VbStore *store;
-    VbHost *host;
     GHashTable *log; /* number of a job → GString */
     GAsyncResult *result;
     VbQmp *qmp; /* while there is no host */
@@ -97,79 +94,42 @@ static const VbDriverEvents events = {
 
 void jobs_start_host(JobsFixture *fixture)
 {
-    g_autoptr(GError) error = NULL;
-
     g_clear_pointer(&fixture->qmp, vb_qmp_free);
-    fixture->store = vb_store_new();
-    fixture->host = vb_host_new(fixture->paths, fixture->store, &events, fixture);
-    vb_host_add_driver(
-        fixture->host, &vb_qemu_driver,
-        vb_qemu_driver_new(fixture->host, &vb_launcher_detached, NULL, VB_TEST_KVM_PROBE),
-        vb_qemu_driver_free);
-    vb_host_load_async(fixture->host, answered, fixture);
-    g_autoptr(GAsyncResult) result = wait_answer(fixture);
-    vb_host_load_finish(fixture->host, result, &error);
-    g_assert_no_error(error);
-    vb_host_announce(fixture->host);
+    qemu_host_start(&fixture->qemu);
 }
 
 void jobs_stop_host(JobsFixture *fixture)
 {
-    g_clear_pointer(&fixture->host, vb_host_free);
-    g_clear_pointer(&fixture->store, vb_store_free);
+    qemu_host_stop(&fixture->qemu);
 }
 
 VbHost *jobs_host(JobsFixture *fixture)
 {
-    return fixture->host;
+    return fixture->qemu.host;
 }
 
 VbDomain *jobs_domain(JobsFixture *fixture)
 {
-    return vb_host_domain_by_uuid(fixture->host, UUID);
+    return vb_host_domain_by_uuid(fixture->qemu.host, UUID);
 }
 
 JobsFixture *jobs_fixture_new(void)
 {
     JobsFixture *fixture = g_new0(JobsFixture, 1);
-    g_autoptr(GError) error = NULL;
 
     fixture->bus = "virtio";
-    fixture->dir = g_dir_make_tmp("vb-jobs-XXXXXX", &error);
-    g_assert_no_error(error);
-    g_autofree char *root = g_build_filename(fixture->dir, "root", NULL);
-    fixture->paths = vb_paths_new(root, FALSE);
-    vb_paths_make(fixture->paths, &error);
-    g_assert_no_error(error);
     fixture->log = g_hash_table_new_full(NULL, NULL, NULL, string_free);
-    jobs_start_host(fixture);
+    qemu_host_init(&fixture->qemu, &events, fixture);
     return fixture;
-}
-
-static void remove_tree(const char *path)
-{
-    if (!g_file_test(path, G_FILE_TEST_IS_SYMLINK)) {
-        g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-        const char *name;
-
-        while (dir && (name = g_dir_read_name(dir))) {
-            g_autofree char *child = g_build_filename(path, name, NULL);
-            remove_tree(child);
-        }
-    }
-    g_remove(path);
 }
 
 void jobs_fixture_free(JobsFixture *fixture)
 {
     if (jobs_domain(fixture) && vb_domain_is_active(jobs_domain(fixture)))
         jobs_destroy_domain(fixture);
-    jobs_stop_host(fixture);
-    vb_paths_free(fixture->paths);
+    qemu_host_clear(&fixture->qemu);
     g_hash_table_unref(fixture->log);
-    remove_tree(fixture->dir);
     g_free(fixture->emulator);
-    g_free(fixture->dir);
     g_free(fixture);
 }
 
@@ -177,7 +137,7 @@ void jobs_fixture_free(JobsFixture *fixture)
 
 char *jobs_path(JobsFixture *fixture, const char *name)
 {
-    return g_build_filename(fixture->dir, name, NULL);
+    return g_build_filename(fixture->qemu.dir, name, NULL);
 }
 
 static void run(JobsFixture *fixture, const char *command)
@@ -190,7 +150,7 @@ static void run(JobsFixture *fixture, const char *command)
 
     g_shell_parse_argv(command, NULL, &argv, &error);
     g_assert_no_error(error);
-    g_spawn_sync(fixture->dir, argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &output, &messages,
+    g_spawn_sync(fixture->qemu.dir, argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &output, &messages,
                  &status, &error);
     g_assert_no_error(error);
     if (!g_spawn_check_wait_status(status, &error))
@@ -209,7 +169,7 @@ void jobs_run(JobsFixture *fixture, const char *format, ...)
 
 void jobs_make_chain(JobsFixture *fixture)
 {
-    const char *dir = fixture->dir;
+    const char *dir = fixture->qemu.dir;
 
     jobs_run(fixture, "qemu-img create -q -f qcow2 %s/base 16M", dir);
     jobs_run(fixture, "qemu-io -f qcow2 -c 'write -q -P 1 0 8M' base");
@@ -266,7 +226,7 @@ char *jobs_nodes(JobsFixture *fixture, const char *disk)
 {
     g_autofree char *prefix = g_strdup_printf("vb-%s-", disk);
     g_autoptr(JsonNode) reply =
-        jobs_monitor(fixture, "query-named-block-nodes", vb_qmp_args(VB_ARG_BOOL("flat", TRUE)));
+        jobs_monitor(fixture, "query-blockstats", vb_qmp_args(VB_ARG_BOOL("query-nodes", TRUE)));
     JsonArray *nodes = vb_json_node_array(reply);
     g_autoptr(GPtrArray) names = g_ptr_array_new();
 
@@ -315,16 +275,17 @@ void jobs_start_domain(JobsFixture *fixture, const char *image, ...)
         g_string_append_printf(xml,
                                "<disk type='file' device='disk'><driver name='qemu' type='qcow2'/>"
                                "<source file='%s/%s'/><target dev='%cd%c' bus='%s'/></disk>",
-                               fixture->dir, image, g_str_equal(fixture->bus, "virtio") ? 'v' : 's',
-                               letter, fixture->bus);
+                               fixture->qemu.dir, image,
+                               g_str_equal(fixture->bus, "virtio") ? 'v' : 's', letter,
+                               fixture->bus);
     }
     va_end(images);
     g_string_append(xml, "<controller type='usb' model='none'/><memballoon model='none'/>"
                          "</devices></domain>");
 
-    vb_host_define_async(fixture->host, xml->str, 0, answered, fixture);
+    vb_host_define_async(fixture->qemu.host, xml->str, 0, answered, fixture);
     g_autoptr(GAsyncResult) defined = wait_answer(fixture);
-    g_autoptr(VbDomain) domain = vb_host_define_finish(fixture->host, defined, &error);
+    g_autoptr(VbDomain) domain = vb_host_define_finish(fixture->qemu.host, defined, &error);
     g_assert_no_error(error);
     vb_domain_operate_async(domain, VB_DOMAIN_OP_START, VB_DOMAIN_OP_FLAG_PAUSED, answered,
                             fixture);
@@ -352,7 +313,7 @@ GPid jobs_qemu_pid(JobsFixture *fixture)
 
 static void connect_directly(JobsFixture *fixture)
 {
-    g_autofree char *run_dir = vb_paths_domain_run(fixture->paths, UUID);
+    g_autofree char *run_dir = vb_paths_domain_run(fixture->qemu.paths, UUID);
     g_autoptr(GError) error = NULL;
     static const VbQmpCallbacks none;
     int fd = vb_qemu_socket_connect(run_dir, &error);
@@ -369,7 +330,7 @@ JsonNode *jobs_monitor(JobsFixture *fixture, const char *command, JsonObject *ar
 {
     g_autoptr(GError) error = NULL;
 
-    if (fixture->host) {
+    if (fixture->qemu.host) {
         vb_qemu_vm_call_async(vb_qemu_vm_of(jobs_domain(fixture)), command, arguments, NULL,
                               answered, fixture);
     } else {
@@ -415,7 +376,7 @@ gboolean jobs_has_status(JobsFixture *fixture, const char *status)
 
 void jobs_await_status(JobsFixture *fixture, const char *status)
 {
-    g_assert_null(fixture->host);
+    g_assert_null(fixture->qemu.host);
     /* Each change of it is an event on the connection, which ends the turn. */
     VB_WAIT_FOR(jobs_has_status(fixture, status));
 }

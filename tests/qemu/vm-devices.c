@@ -20,7 +20,7 @@ static char *read_definition(VmFixture *fixture, const char *name)
     g_file_get_contents(path, &contents, NULL, &error);
     g_assert_no_error(error);
     g_auto(GStrv) parts = g_strsplit(contents, "@DIR@", -1);
-    return g_strjoinv(fixture->dir, parts);
+    return g_strjoinv(fixture->qemu.dir, parts);
 }
 
 static void make_images(VmFixture *fixture)
@@ -175,7 +175,7 @@ static void test_efi(void)
     }
     VbDomain *domain = start_paused(fixture, xml);
     const VbOsDef *os = &vb_domain_def(domain)->os;
-    g_assert_true(g_str_has_prefix(os->nvram, fixture->paths->state_dir));
+    g_assert_true(g_str_has_prefix(os->nvram, fixture->qemu.paths->state_dir));
     g_assert_true(g_file_test(os->nvram, G_FILE_TEST_EXISTS));
 }
 

@@ -3,11 +3,8 @@
  * See vm-fixture.h. */
 #include "vm-fixture.h"
 
-#include "launcher.h"
-#include "qemu-driver.h"
 #include "vm.h"
 
-#include <glib/gstdio.h>
 #include <string.h>
 
 /* ---- the log ----------------------------------------------------------------------------------
@@ -45,72 +42,24 @@ static void take_result(GObject *source, GAsyncResult *result, gpointer data)
     *(GAsyncResult **)data = g_object_ref(result);
 }
 
-void vm_start_host(VmFixture *fixture)
-{
-    g_autoptr(GAsyncResult) result = NULL;
-    g_autoptr(GError) error = NULL;
-
-    fixture->store = vb_store_new();
-    fixture->host = vb_host_new(fixture->paths, fixture->store, &events, fixture);
-    vb_host_add_driver(
-        fixture->host, &vb_qemu_driver,
-        vb_qemu_driver_new(fixture->host, &vb_launcher_detached, NULL, VB_TEST_KVM_PROBE),
-        vb_qemu_driver_free);
-    vb_host_load_async(fixture->host, take_result, &result);
-    VB_WAIT_FOR(result);
-    vb_host_load_finish(fixture->host, result, &error);
-    g_assert_no_error(error);
-    vb_host_announce(fixture->host);
-}
-
-void vm_stop_host(VmFixture *fixture)
-{
-    g_clear_pointer(&fixture->host, vb_host_free);
-    g_clear_pointer(&fixture->store, vb_store_free);
-}
-
 VmFixture *vm_fixture_new(void)
 {
     VmFixture *fixture = g_new0(VmFixture, 1);
-    g_autoptr(GError) error = NULL;
 
-    fixture->dir = g_dir_make_tmp("vb-vm-XXXXXX", &error);
-    g_assert_no_error(error);
-    g_autofree char *root = vm_path(fixture, "root");
-    fixture->paths = vb_paths_new(root, FALSE);
-    vb_paths_make(fixture->paths, &error);
-    g_assert_no_error(error);
     fixture->log = g_string_new(NULL);
-    vm_start_host(fixture);
+    qemu_host_init(&fixture->qemu, &events, fixture);
     return fixture;
-}
-
-static void remove_tree(const char *path)
-{
-    if (!g_file_test(path, G_FILE_TEST_IS_SYMLINK)) {
-        g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-        const char *name;
-
-        while (dir && (name = g_dir_read_name(dir))) {
-            g_autofree char *child = g_build_filename(path, name, NULL);
-            remove_tree(child);
-        }
-    }
-    g_remove(path);
 }
 
 void vm_fixture_free(VmFixture *fixture)
 {
-    g_autoptr(GPtrArray) domains = vb_host_domains(fixture->host);
+    g_autoptr(GPtrArray) domains = vb_host_domains(fixture->qemu.host);
 
     for (guint i = 0; i < domains->len; i++)
         if (vb_domain_is_active(domains->pdata[i]))
             vm_do(domains->pdata[i], VB_DOMAIN_OP_DESTROY);
-    vm_stop_host(fixture);
-    vb_paths_free(fixture->paths);
-    remove_tree(fixture->dir);
+    qemu_host_clear(&fixture->qemu);
     g_string_free(fixture->log, TRUE);
-    g_free(fixture->dir);
     g_free(fixture);
 }
 
@@ -119,7 +68,7 @@ void vm_fixture_free(VmFixture *fixture)
 
 char *vm_path(VmFixture *fixture, const char *name)
 {
-    return g_build_filename(fixture->dir, name, NULL);
+    return g_build_filename(fixture->qemu.dir, name, NULL);
 }
 
 char *vm_make_emulator(VmFixture *fixture, const char *body)
@@ -168,9 +117,9 @@ VbDomain *vm_try_define(VmFixture *fixture, const char *xml, GError **error)
 {
     g_autoptr(GAsyncResult) result = NULL;
 
-    vb_host_define_async(fixture->host, xml, 0, take_result, &result);
+    vb_host_define_async(fixture->qemu.host, xml, 0, take_result, &result);
     VB_WAIT_FOR(result);
-    g_autoptr(VbDomain) domain = vb_host_define_finish(fixture->host, result, error);
+    g_autoptr(VbDomain) domain = vb_host_define_finish(fixture->qemu.host, result, error);
     return domain; /* the host has a reference, too */
 }
 

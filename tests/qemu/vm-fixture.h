@@ -4,16 +4,12 @@
  * and a log of all that the objects would be told. No bus; QEMU is real, and boots nothing. */
 #pragma once
 
-#include "host.h"
-#include "wait.h"
+#include "qemu-host.h"
 
 #include <json-glib/json-glib.h>
 
 typedef struct {
-    char *dir;
-    VbPaths *paths;
-    VbStore *store;
-    VbHost *host;
+    QemuHost qemu;
     GString *log; /* "state running/booted\nlifecycle started/booted\n" … of all domains */
 } VmFixture;
 
@@ -21,10 +17,6 @@ VmFixture *vm_fixture_new(void);
 /* Destroys what runs, frees the host, removes the directory. */
 void vm_fixture_free(VmFixture *fixture);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VmFixture, vm_fixture_free)
-
-/* The daemon's death and its next life. */
-void vm_stop_host(VmFixture *fixture);
-void vm_start_host(VmFixture *fixture);
 
 /* A path in the fixture's directory. */
 char *vm_path(VmFixture *fixture, const char *name);

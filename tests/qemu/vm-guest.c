@@ -196,9 +196,9 @@ static void test_shutdown_unwatched(void)
 
     g_autoptr(VmReply) shutdown = vm_begin(domain, VB_DOMAIN_OP_SHUTDOWN);
     VB_WAIT_FOR(shutdown->result);
-    vm_stop_host(fixture);
-    vm_start_host(fixture);
-    domain = vb_host_domain_by_name(fixture->host, "guest");
+    qemu_host_stop(&fixture->qemu);
+    qemu_host_start(&fixture->qemu);
+    domain = vb_host_domain_by_name(fixture->qemu.host, "guest");
     VB_WAIT_FOR(!vb_domain_is_active(domain));
     vm_assert_state(domain, "shut-off/shutdown");
 }

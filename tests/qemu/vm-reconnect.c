@@ -9,7 +9,7 @@
 
 static VbDomain *find(VmFixture *fixture, const char *name)
 {
-    VbDomain *domain = vb_host_domain_by_name(fixture->host, name);
+    VbDomain *domain = vb_host_domain_by_name(fixture->qemu.host, name);
 
     g_assert_nonnull(domain);
     return domain;
@@ -17,9 +17,9 @@ static VbDomain *find(VmFixture *fixture, const char *name)
 
 static VbDomain *restart(VmFixture *fixture, const char *name)
 {
-    vm_stop_host(fixture);
+    qemu_host_stop(&fixture->qemu);
     g_string_truncate(fixture->log, 0);
-    vm_start_host(fixture);
+    qemu_host_start(&fixture->qemu);
     return find(fixture, name);
 }
 
@@ -62,8 +62,8 @@ static void test_several(void)
         g_autofree char *xml = vm_xml(names[i], NULL, NULL, NULL);
         pids[i] = vm_pid(vm_running(fixture, xml));
     }
-    vm_stop_host(fixture);
-    vm_start_host(fixture);
+    qemu_host_stop(&fixture->qemu);
+    qemu_host_start(&fixture->qemu);
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
         g_assert_cmpint(vm_pid(find(fixture, names[i])), ==, pids[i]);
         vm_assert_state(find(fixture, names[i]), "running/booted");
@@ -78,13 +78,47 @@ static void test_killed(void)
     VbDomain *domain = vm_running(fixture, xml);
     pid_t pid = vm_pid(domain);
 
-    vm_stop_host(fixture);
+    qemu_host_stop(&fixture->qemu);
     kill(pid, SIGKILL);
-    vm_start_host(fixture);
+    qemu_host_start(&fixture->qemu);
     domain = find(fixture, "killed");
     VB_WAIT_FOR(!vb_domain_is_active(domain));
     vm_assert_state(domain, "crashed/crashed");
     g_assert_false(g_file_test(vb_domain_run_dir(domain), G_FILE_TEST_EXISTS));
+    vm_do(domain, VB_DOMAIN_OP_START);
+    vm_assert_state(domain, "running/booted");
+}
+
+static void on_child_ended(GPid pid, int status, gpointer data)
+{
+    *(gboolean *)data = TRUE;
+}
+
+/* The daemon was killed between the launch and the note of its pid: nobody answered that start. */
+static void test_stray(void)
+{
+    g_autoptr(VmFixture) fixture = vm_fixture_new();
+    g_autofree char *xml = vm_xml("stray", NULL, NULL, NULL);
+    VbDomain *domain = vm_running(fixture, xml);
+    pid_t pid = vm_pid(domain);
+    g_autofree char *path = g_build_filename(vb_domain_run_dir(domain), "domain.record", NULL);
+    g_autoptr(GKeyFile) record = g_key_file_new();
+    g_autoptr(GError) error = NULL;
+    gboolean ended = FALSE;
+
+    qemu_host_stop(&fixture->qemu);
+    g_key_file_load_from_file(record, path, G_KEY_FILE_NONE, &error);
+    g_assert_no_error(error);
+    g_key_file_remove_group(record, "qemu", &error);
+    g_assert_no_error(error);
+    g_key_file_set_boolean(record, "domain", "started", FALSE);
+    g_key_file_save_to_file(record, path, &error);
+    g_assert_no_error(error);
+    qemu_host_start(&fixture->qemu);
+    domain = find(fixture, "stray");
+    VB_WAIT_FOR(!vb_domain_is_active(domain));
+    g_child_watch_add(pid, on_child_ended, &ended);
+    VB_WAIT_FOR(ended);
     vm_do(domain, VB_DOMAIN_OP_START);
     vm_assert_state(domain, "running/booted");
 }
@@ -103,14 +137,14 @@ static void test_other_process(void)
     g_autoptr(GSubprocess) other = g_subprocess_newv(argv, G_SUBPROCESS_FLAGS_NONE, &error);
     g_assert_no_error(error);
 
-    vm_stop_host(fixture);
+    qemu_host_stop(&fixture->qemu);
     g_key_file_load_from_file(record, path, G_KEY_FILE_NONE, &error);
     g_assert_no_error(error);
     g_key_file_set_int64(record, "qemu", "pid",
                          g_ascii_strtoll(g_subprocess_get_identifier(other), NULL, 10));
     g_key_file_save_to_file(record, path, &error);
     g_assert_no_error(error);
-    vm_start_host(fixture);
+    qemu_host_start(&fixture->qemu);
     domain = find(fixture, "reused");
     VB_WAIT_FOR(!vb_domain_is_active(domain));
     vm_assert_state(domain, "crashed/crashed");
@@ -128,9 +162,9 @@ static void test_hung(void)
     VbDomain *domain = vm_running(fixture, xml);
     pid_t pid = vm_pid(domain);
 
-    vm_stop_host(fixture);
+    qemu_host_stop(&fixture->qemu);
     kill(pid, SIGSTOP);
-    vm_start_host(fixture);
+    qemu_host_start(&fixture->qemu);
     domain = find(fixture, "hung");
     g_assert_true(vb_domain_is_active(domain));
     g_assert_false(vb_domain_info(domain)->responsive);
@@ -151,9 +185,9 @@ static void test_hung_destroyed(void)
     pid_t pid = vm_pid(domain);
     gint64 begin;
 
-    vm_stop_host(fixture);
+    qemu_host_stop(&fixture->qemu);
     kill(pid, SIGSTOP);
-    vm_start_host(fixture);
+    qemu_host_start(&fixture->qemu);
     domain = find(fixture, "hung");
     begin = g_get_monotonic_time();
     vm_do(domain, VB_DOMAIN_OP_DESTROY);
@@ -174,7 +208,7 @@ static void test_half_destroyed(void)
     g_autofree char *path = g_build_filename(vb_domain_run_dir(domain), "domain.record", NULL);
     g_autoptr(GKeyFile) record = g_key_file_new();
     g_autoptr(GError) error = NULL;
-    vm_stop_host(fixture);
+    qemu_host_stop(&fixture->qemu);
     /* As it was written before quit was sent. */
     g_key_file_load_from_file(record, path, G_KEY_FILE_NONE, &error);
     g_assert_no_error(error);
@@ -183,7 +217,7 @@ static void test_half_destroyed(void)
     g_key_file_save_to_file(record, path, &error);
     g_assert_no_error(error);
     kill(pid, SIGCONT);
-    vm_start_host(fixture);
+    qemu_host_start(&fixture->qemu);
     domain = find(fixture, "half");
     VB_WAIT_FOR(!vb_domain_is_active(domain));
     vm_assert_state(domain, "shut-off/destroyed");
@@ -201,13 +235,13 @@ static void test_half_started(void)
     g_autoptr(GKeyFile) record = g_key_file_new();
     g_autoptr(GError) error = NULL;
 
-    vm_stop_host(fixture);
+    qemu_host_stop(&fixture->qemu);
     g_key_file_load_from_file(record, path, G_KEY_FILE_NONE, &error);
     g_assert_no_error(error);
     g_key_file_set_boolean(record, "qemu", "starting", TRUE);
     g_key_file_save_to_file(record, path, &error);
     g_assert_no_error(error);
-    vm_start_host(fixture);
+    qemu_host_start(&fixture->qemu);
     domain = find(fixture, "half");
     VB_WAIT_FOR(!vb_domain_is_active(domain));
     vm_assert_state(domain, "shut-off/failed");
@@ -222,6 +256,7 @@ int main(int argc, char **argv)
     g_test_add_func("/qemu/reconnect/running", test_running);
     g_test_add_func("/qemu/reconnect/several", test_several);
     g_test_add_func("/qemu/reconnect/killed", test_killed);
+    g_test_add_func("/qemu/reconnect/stray", test_stray);
     g_test_add_func("/qemu/reconnect/other-process", test_other_process);
     g_test_add_func("/qemu/reconnect/hung", test_hung);
     g_test_add_func("/qemu/reconnect/hung-destroyed", test_hung_destroyed);

@@ -12,6 +12,7 @@
 #include "caps-probe.h"
 #include "error.h"
 #include "log.h"
+#include "remove-tree.h"
 #include "wait.h"
 
 typedef struct {
@@ -105,25 +106,12 @@ static void fixture_set_up(Fixture *f, gconstpointer data)
     f->cache = vb_caps_cache_new(f->store);
 }
 
-static void remove_all(const char *path)
-{
-    GDir *dir = g_file_test(path, G_FILE_TEST_IS_SYMLINK) ? NULL : g_dir_open(path, 0, NULL);
-    const char *name;
-
-    while (dir && (name = g_dir_read_name(dir))) {
-        g_autofree char *child = g_build_filename(path, name, NULL);
-        remove_all(child);
-    }
-    g_clear_pointer(&dir, g_dir_close);
-    g_assert_cmpint(g_remove(path), ==, 0);
-}
-
 static void fixture_tear_down(Fixture *f, gconstpointer data)
 {
     vb_caps_cache_free(f->cache);
     while (g_main_context_iteration(NULL, FALSE))
         continue;
-    remove_all(f->directory);
+    vb_remove_tree(f->directory);
     g_free(f->directory);
     g_free(f->store);
     g_free(f->counter);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Things that happen to a domain and its jobs at the same time, in the order in which they do harm. */
+ * Things that happen to a domain and its jobs at the same time, in the order in which they do harm.
+ */
 #include <signal.h>
 #include <string.h>
 
@@ -280,7 +281,8 @@ static void test_dismiss_uncleaned(void)
     STUB_WAIT(!g_file_test(path, G_FILE_TEST_EXISTS));
 }
 
-/* A clean-up that failed is tried again before the disk's next job, which would find its leavings. */
+/* A clean-up that failed is tried again before the disk's next job, which would find its leavings.
+ */
 static void test_clean_again(void)
 {
     g_autoptr(Stub) stub = stub_new();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A daemon that is killed between two of its own steps: what the next one makes of what it finds. */
+ * A daemon that is killed between two of its own steps: what the next one makes of what it finds.
+ */
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
@@ -62,7 +63,8 @@ static VbDomain *create(Stub *stub)
 
 /* ---- ends that were not told ---- */
 
-/* The domain, too, is gone by then, and it was transient: its jobs are shown, and their ends told. */
+/* The domain, too, is gone by then, and it was transient: its jobs are shown, and their ends told.
+ */
 static void test_orphans(gconstpointer announce)
 {
     g_autoptr(Stub) first = stub_new();

@@ -5,6 +5,7 @@
 
 #include "error.h"
 #include "image-chain-create.h"
+#include "remove-tree.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
@@ -27,21 +28,9 @@ static void fixture_set_up(Fixture *fixture, gconstpointer data)
     g_assert_no_error(error);
 }
 
-static void remove_tree(const char *path)
-{
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    const char *name;
-
-    while (dir && (name = g_dir_read_name(dir))) {
-        g_autofree char *child = g_build_filename(path, name, NULL);
-        remove_tree(child);
-    }
-    g_remove(path);
-}
-
 static void fixture_tear_down(Fixture *fixture, gconstpointer data)
 {
-    remove_tree(fixture->dir);
+    vb_remove_tree(fixture->dir);
     g_free(fixture->dir);
 }
 

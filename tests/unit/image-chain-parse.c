@@ -106,6 +106,13 @@ static void test_unsupported(void)
         "file:",
         "new\\nline",
         "\\u0007bell",
+        "/next\\u0085line",
+        "/no\\uffffcharacter",
+        "/",
+        "nbd://h/%01",
+        "nbd://a%20b/e",
+        "nbd+unix:///e?socket=/",
+        "nbd+unix:///e?socket=/%0a",
     };
     g_autoptr(VbDiskSource) image = image_new();
 

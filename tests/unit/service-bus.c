@@ -4,14 +4,12 @@
  * has the rules of a system bus. */
 #include "bus.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "authority.h"
+#include "bus-fixture.h"
 #include "bus-source.h"
 #include "call.h"
 #include "error.h"
@@ -97,78 +95,21 @@ static void test_no_bus(void)
 /* --- with a dbus-daemon --- */
 
 typedef struct {
-    char *dir, *socket, *config, *address;
-    GSubprocess *daemon;
+    VbBusFixture *fixture;
+    const char *address;
 } Daemon;
-
-/* The default rules of a system bus, and our policy file. */
-static const char config_format[] =
-    "<busconfig>\n"
-    "  <listen>unix:path=%s</listen>\n"
-    "  <auth>EXTERNAL</auth>\n"
-    "  <policy context=\"default\">\n"
-    "    <allow user=\"*\"/>\n"
-    "    <deny own=\"*\"/>\n"
-    "    <deny send_type=\"method_call\"/>\n"
-    "    <allow send_type=\"signal\"/>\n"
-    "    <allow send_requested_reply=\"true\" send_type=\"method_return\"/>\n"
-    "    <allow send_requested_reply=\"true\" send_type=\"error\"/>\n"
-    "    <allow receive_type=\"method_call\"/>\n"
-    "    <allow receive_type=\"method_return\"/>\n"
-    "    <allow receive_type=\"error\"/>\n"
-    "    <allow receive_type=\"signal\"/>\n"
-    "    <allow send_destination=\"org.freedesktop.DBus\"/>\n"
-    "  </policy>\n"
-    "  <include>%s</include>\n"
-    "</busconfig>\n";
-
-static void die_with_parent(gpointer data)
-{
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-}
 
 static void daemon_set_up(Daemon *d, gconstpointer data)
 {
-    g_autoptr(GError) error = NULL;
-    g_autofree char *policy =
-        g_test_build_filename(G_TEST_DIST, "..", "data", "dbus", "org.virtbus1.conf", NULL);
-    g_autofree char *config = NULL;
-    g_autoptr(GSubprocessLauncher) launcher = NULL;
-    char address[512];
-    gssize n;
-
-    d->dir = g_dir_make_tmp("vb-service-XXXXXX", &error);
-    g_assert_no_error(error);
-    g_assert_cmpint(chmod(d->dir, 0755), ==, 0); /* another uid must reach the socket */
-    d->socket = g_build_filename(d->dir, "bus", NULL);
-    d->config = g_build_filename(d->dir, "bus.conf", NULL);
-    config = g_strdup_printf(config_format, d->socket, policy);
-    g_assert_true(g_file_set_contents(d->config, config, -1, &error));
-    launcher = g_subprocess_launcher_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE);
-    g_subprocess_launcher_set_child_setup(launcher, die_with_parent, NULL, NULL);
-    d->daemon = g_subprocess_launcher_spawn(launcher, &error, "dbus-daemon", "--nofork",
-                                            "--print-address", "--config-file", d->config, NULL);
-    g_assert_no_error(error);
-    n = g_input_stream_read(g_subprocess_get_stdout_pipe(d->daemon), address, sizeof address - 1,
-                            NULL, &error);
-    g_assert_no_error(error);
-    g_assert_cmpint(n, >, 0);
-    address[n] = '\0';
-    d->address = g_strdup(g_strstrip(address));
+    d->fixture = vb_bus_fixture_new(VB_BUS_FIXTURE_NO_DAEMON | VB_BUS_FIXTURE_SYSTEM_POLICY);
+    d->address = vb_bus_fixture_address(d->fixture);
+    /* another uid must reach the socket */
+    g_assert_cmpint(chmod(vb_bus_fixture_dir(d->fixture), 0755), ==, 0);
 }
 
 static void daemon_tear_down(Daemon *d, gconstpointer data)
 {
-    g_subprocess_send_signal(d->daemon, SIGTERM);
-    g_assert_true(g_subprocess_wait(d->daemon, NULL, NULL));
-    g_object_unref(d->daemon);
-    unlink(d->socket);
-    g_assert_cmpint(unlink(d->config), ==, 0);
-    g_assert_cmpint(rmdir(d->dir), ==, 0);
-    g_free(d->dir);
-    g_free(d->socket);
-    g_free(d->config);
-    g_free(d->address);
+    vb_bus_fixture_free(d->fixture);
     while (g_main_context_iteration(NULL, FALSE))
         continue;
 }

@@ -12,26 +12,11 @@ void vb_block_call_async(VbDomain *domain, const char *command, JsonObject *argu
                          GCancellable *cancellable, GAsyncReadyCallback callback,
                          gpointer user_data);
 
-/* A node as QEMU lists it. */
-typedef struct {
-    char *name;
-    char *file;         /* of a "file" node: its path; else NULL */
-    char *backing_name; /* recorded in the image's header, as it stands there; or NULL */
-    guint64 size;       /* virtual size, bytes */
-} VbBlockNode;
-
-/* All named nodes. Finish: GPtrArray of VbBlockNode. (transfer full) */
-void vb_block_nodes_query_async(VbDomain *domain, GCancellable *cancellable,
-                                GAsyncReadyCallback callback, gpointer user_data);
-GPtrArray *vb_block_nodes_query_finish(GAsyncResult *result, GError **error);
-const VbBlockNode *vb_block_nodes_find(GPtrArray *nodes, const char *name); /* or NULL */
-
 /* Drops the nodes of `disk` that its live chain does not have (any more): what a job left behind.
- * QEMU itself refuses to drop what is in use. Finish: the paths of the files that are no longer
- * open, NULL-terminated. (transfer full) */
+ * QEMU itself refuses to drop what is in use. Finish: TRUE when they are gone. */
 void vb_block_nodes_sweep_async(VbDomain *domain, const char *disk, GCancellable *cancellable,
                                 GAsyncReadyCallback callback, gpointer user_data);
-char **vb_block_nodes_sweep_finish(GAsyncResult *result, GError **error);
+gboolean vb_block_nodes_sweep_finish(GAsyncResult *result, GError **error);
 
 /* Drops these nodes (NULL-terminated names), parents before what they stand on; one that is not
  * there is no error. (A node can be dropped only once nothing refers to it, and nothing says in

@@ -141,26 +141,32 @@ static void files_removed(GObject *source, GAsyncResult *result, gpointer user_d
         g_task_return_error(task, error);
 }
 
-/* Were files to be deleted, and did the job make them superfluous? */
-static gboolean leaves_files_to_delete(const VbJob *job)
+/* The files that were to be deleted, if the job made them superfluous; else none. */
+static GStrv files_to_delete(const VbJob *job)
 {
     const VbJobInfo *info = vb_job_info(job);
+    const VbDiskSource *committed = vb_job_committed(job);
+    g_autoptr(GStrvBuilder) files = g_strv_builder_new();
 
-    return vb_job_spec(job)->delete_files && info->result == VB_JOB_RESULT_COMPLETED &&
-           (info->type == VB_JOB_COMMIT || (info->type == VB_JOB_ACTIVE_COMMIT && info->pivoted));
+    if (vb_job_spec(job)->delete_files && info->result == VB_JOB_RESULT_COMPLETED &&
+        (info->type == VB_JOB_COMMIT || (info->type == VB_JOB_ACTIVE_COMMIT && info->pivoted)))
+        for (; committed; committed = committed->backing)
+            if (committed->type == VB_DISK_SOURCE_FILE)
+                g_strv_builder_add(files, committed->path);
+    return g_strv_builder_end(files);
 }
 
 static void job_swept(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     g_autoptr(GTask) task = user_data;
     const VbJob *job = g_task_get_task_data(task);
+    g_auto(GStrv) files = files_to_delete(job);
     GError *error = NULL;
-    g_auto(GStrv) files = vb_block_nodes_sweep_finish(result, &error);
 
-    /* The disk was swept before the job began: these are the images that it committed. */
-    if (!files)
+    /* They are no longer open. */
+    if (!vb_block_nodes_sweep_finish(result, &error))
         clean_failed(task, vb_job_info(job)->domain, error);
-    else if (leaves_files_to_delete(job))
+    else if (*files)
         vb_image_unlink_async((const char *const *)files, files_removed, g_object_ref(task));
     else
         g_task_return_boolean(task, TRUE);
@@ -229,7 +235,8 @@ void vb_qemu_block_jobs_event(VbQemuVm *vm, const char *event, JsonObject *data)
     } else if (g_str_equal(event, "BLOCK_JOB_COMPLETED")) {
         vb_job_report_completed(job, vb_json_get_string(data, "error"), current, total);
     } else if (g_str_equal(event, "BLOCK_JOB_ERROR")) {
-        if (g_strcmp0(vb_json_get_string(data, "action"), "ignore") != 0)
+        /* With any other action it goes on, or its end says all. */
+        if (g_strcmp0(vb_json_get_string(data, "action"), "stop") == 0)
             vb_job_report_io_error(job, VB_IO_STATUS_FAILED);
     }
 }

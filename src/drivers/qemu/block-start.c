@@ -14,8 +14,9 @@
 typedef struct {
     VbDomain *domain;
     GPtrArray *jobs;           /* of VbJob */
-    guint current;             /* the job whose target is being made */
-    GPtrArray *nodes;          /* of VbBlockNode: the VM's when we began */
+    guint current;             /* the job whose disk is swept, then whose target is made */
+    GHashTable *names;         /* keep-relative: index of an image → its backing image's name */
+    guint asked;               /* … the one that is being asked */
     GPtrArray *options;        /* of JsonObject: nodes of the current target, the next one first */
     GPtrArray *added;          /* names of the nodes that we added */
     GPtrArray *created;        /* paths of the files that we made */
@@ -27,7 +28,7 @@ static void start_free(VbBlockStart *start)
 {
     vb_domain_unref(start->domain);
     g_ptr_array_unref(start->jobs);
-    g_clear_pointer(&start->nodes, g_ptr_array_unref);
+    g_hash_table_unref(start->names);
     g_clear_pointer(&start->options, g_ptr_array_unref);
     g_ptr_array_unref(start->added);
     g_ptr_array_unref(start->created);
@@ -113,17 +114,16 @@ static const VbDiskSource *image_above(const VbDiskDef *disk, guint index, GErro
 
 /* The name of image `base_index` as seen from `overlay`, put together from the relative names that
  * the headers in between have; NULL with an error when one of them has an absolute name. */
-static char *relative_name(GPtrArray *nodes, const VbDiskDef *disk, const VbDiskSource *overlay,
+static char *relative_name(GHashTable *names, const VbDiskDef *disk, const VbDiskSource *overlay,
                            guint base_index, GError **error)
 {
     g_autofree char *name = NULL;
 
     for (const VbDiskSource *image = overlay; image->index != base_index; image = image->backing) {
-        g_autofree char *node_name = vb_blockdev_format_node(disk->target, image->index);
-        const VbBlockNode *node = vb_block_nodes_find(nodes, node_name);
+        const char *recorded = g_hash_table_lookup(names, GUINT_TO_POINTER(image->index));
 
-        if (!node || !node->backing_name || g_path_is_absolute(node->backing_name) ||
-            image->type != VB_DISK_SOURCE_FILE || image->backing->type != VB_DISK_SOURCE_FILE) {
+        if (!recorded || g_path_is_absolute(recorded) || image->type != VB_DISK_SOURCE_FILE ||
+            image->backing->type != VB_DISK_SOURCE_FILE) {
             g_autofree char *path = vb_disk_source_to_string(image);
             g_set_error(error, VB_ERROR, VB_ERROR_INVALID_ARGS,
                         "image %s does not name its backing image by a relative path: there is "
@@ -133,8 +133,8 @@ static char *relative_name(GPtrArray *nodes, const VbDiskDef *disk, const VbDisk
         }
         g_autofree char *directory = name ? g_path_get_dirname(name) : g_strdup(".");
         g_free(name);
-        name = g_str_equal(directory, ".") ? g_strdup(node->backing_name)
-                                           : g_build_filename(directory, node->backing_name, NULL);
+        name = g_str_equal(directory, ".") ? g_strdup(recorded)
+                                           : g_build_filename(directory, recorded, NULL);
     }
     return g_steal_pointer(&name);
 }
@@ -149,7 +149,7 @@ static char *backing_file(const VbBlockStart *start, const VbJobSpec *spec, cons
     if (!overlay || !above)
         return NULL;
     if (spec->keep_relative)
-        return relative_name(start->nodes, disk, overlay, spec->base_index, error);
+        return relative_name(start->names, disk, overlay, spec->base_index, error);
     return vb_disk_source_to_string(above->backing);
 }
 
@@ -450,6 +450,26 @@ static gboolean check_target(const VbBlockStart *start, const VbJobSpec *spec,
     return TRUE;
 }
 
+/* The target is to be as large as the disk. */
+static void start_size_known(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(GTask) task = user_data;
+    VbBlockStart *start = g_task_get_task_data(task);
+    const VbJobSpec *spec = vb_job_spec(g_ptr_array_index(start->jobs, start->current));
+    GError *error = NULL;
+    g_autoptr(VbImageInfo) info = vb_image_info_finish(result, &error);
+    const VbDiskDef *disk =
+        info ? job_disk(g_ptr_array_index(start->jobs, start->current), &error) : NULL;
+
+    if (!disk) {
+        start_fail(task, error);
+        return;
+    }
+    spec->target->backing_known = TRUE;
+    vb_image_create_async(spec->target, info->size, spec->shallow ? disk->source->backing : NULL,
+                          start->cancellable, start_file_created, g_object_ref(task));
+}
+
 static void start_next_target(GTask *task)
 {
     VbBlockStart *start = g_task_get_task_data(task);
@@ -483,30 +503,47 @@ static void start_next_target(GTask *task)
         return;
     }
 
-    g_autofree char *root = vb_blockdev_format_node(disk->target, disk->source->index);
-    const VbBlockNode *node = vb_block_nodes_find(start->nodes, root);
-    if (!node) {
-        start_fail(task,
-                   g_error_new(VB_ERROR, VB_ERROR_HYPERVISOR,
-                               "QEMU does not know the node %s of disk '%s'", root, disk->target));
-        return;
-    }
-    spec->target->backing_known = TRUE;
-    vb_image_create_async(spec->target, node->size, spec->shallow ? disk->source->backing : NULL,
-                          start->cancellable, start_file_created, g_object_ref(task));
+    vb_image_info_async(disk->source, start->cancellable, start_size_known, g_object_ref(task));
 }
 
 /* ---- the beginning -------------------------------------------------------------------------- */
 
-static void start_nodes_known(GObject *source, GAsyncResult *result, gpointer user_data)
+static void start_ask_next_name(GTask *task);
+
+static void start_name_told(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     g_autoptr(GTask) task = user_data;
     VbBlockStart *start = g_task_get_task_data(task);
     GError *error = NULL;
+    g_autoptr(VbImageInfo) info = vb_image_info_finish(result, &error);
 
-    start->nodes = vb_block_nodes_query_finish(result, &error);
-    if (!start->nodes) {
+    if (!info) {
         start_fail(task, error);
+        return;
+    }
+    g_hash_table_insert(start->names, GUINT_TO_POINTER(start->asked),
+                        g_steal_pointer(&info->backing_name));
+    start_ask_next_name(task);
+}
+
+/* The names in the headers that a job with keep-relative goes by: of each image above its base. */
+static void start_ask_next_name(GTask *task)
+{
+    VbBlockStart *start = g_task_get_task_data(task);
+    const VbJobSpec *spec = vb_job_spec(g_ptr_array_index(start->jobs, 0));
+    GError *error = NULL;
+    const VbDiskDef *disk = job_disk(g_ptr_array_index(start->jobs, 0), &error);
+
+    if (!disk) {
+        start_fail(task, error);
+        return;
+    }
+    for (const VbDiskSource *image = disk->source;
+         spec->keep_relative && image && image->index != spec->base_index; image = image->backing) {
+        if (g_hash_table_contains(start->names, GUINT_TO_POINTER(image->index)))
+            continue;
+        start->asked = image->index;
+        vb_image_info_async(image, start->cancellable, start_name_told, g_object_ref(task));
         return;
     }
     start->current = 0;
@@ -520,9 +557,8 @@ static void start_swept(GObject *source, GAsyncResult *result, gpointer user_dat
     g_autoptr(GTask) task = user_data;
     VbBlockStart *start = g_task_get_task_data(task);
     GError *error = NULL;
-    g_auto(GStrv) files = vb_block_nodes_sweep_finish(result, &error);
 
-    if (!files) {
+    if (!vb_block_nodes_sweep_finish(result, &error)) {
         start_fail(task, error);
         return;
     }
@@ -530,20 +566,18 @@ static void start_swept(GObject *source, GAsyncResult *result, gpointer user_dat
     start_sweep(task);
 }
 
-/* A disk's nodes that are not in its chain are left from a job whose clean-up failed. After this
- * there are none, so that what the new job leaves is its own (block-jobs.c relies on it). */
+/* A disk's nodes that are not in its chain are left from a job whose clean-up failed. */
 static void start_sweep(GTask *task)
 {
     VbBlockStart *start = g_task_get_task_data(task);
 
-    if (start->current < start->jobs->len) {
-        const VbJob *job = g_ptr_array_index(start->jobs, start->current);
-        vb_block_nodes_sweep_async(start->domain, vb_job_info(job)->disk, start->cancellable,
-                                   start_swept, g_object_ref(task));
-    } else {
-        vb_block_nodes_query_async(start->domain, start->cancellable, start_nodes_known,
-                                   g_object_ref(task));
+    if (start->current == start->jobs->len) {
+        start_ask_next_name(task);
+        return;
     }
+    const VbJob *job = g_ptr_array_index(start->jobs, start->current);
+    vb_block_nodes_sweep_async(start->domain, vb_job_info(job)->disk, start->cancellable,
+                               start_swept, g_object_ref(task));
 }
 
 static void cancel_and_unref(gpointer cancellable)
@@ -586,6 +620,7 @@ void vb_qemu_jobs_start(gpointer self, VbDomain *domain, GPtrArray *jobs, GTask 
     start = g_new0(VbBlockStart, 1);
     start->domain = vb_domain_ref(domain);
     start->jobs = g_ptr_array_new_with_free_func((GDestroyNotify)vb_job_unref);
+    start->names = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     for (guint i = 0; i < jobs->len; i++)
         g_ptr_array_add(start->jobs, vb_job_ref(g_ptr_array_index(jobs, i)));
     start->cancellable = vm_cancellable(vm);

@@ -153,27 +153,30 @@ static char *read_file(const char *path, gsize *ret_size, GError **error)
     return g_steal_pointer(&data);
 }
 
-/* Fills in the capabilities if the document has them for this very binary. A stale one is no error,
- * a damaged one is. */
-static gboolean use_stored(Lookup *lookup, const char *data, gsize size, GError **error)
+gboolean vb_caps_cache_parse(const char *data, gsize size, const char *emulator, const char *stamp,
+                             VbQemuCaps **ret_caps, GError **error)
 {
     g_autoptr(JsonNode) node = vb_json_parse(data, size, error);
     JsonObject *document = vb_json_node_object(node);
     JsonObject *replies = vb_json_get_object(document, "replies");
-    const char *stamp = vb_json_get_string(document, "stamp");
+    const char *stored_stamp = vb_json_get_string(document, "stamp");
+    g_autoptr(VbQemuCaps) caps = NULL;
     gint64 format;
 
     if (!node)
         return FALSE;
-    if (!vb_json_get_int(document, "format", &format) || !stamp || !replies ||
-        g_strcmp0(vb_json_get_string(document, "emulator"), lookup->emulator) != 0) {
+    if (!vb_json_get_int(document, "format", &format) || !stored_stamp || !replies ||
+        g_strcmp0(vb_json_get_string(document, "emulator"), emulator) != 0) {
         g_set_error_literal(error, VB_ERROR, VB_ERROR_FAILED, "not a file of capabilities");
         return FALSE;
     }
-    if (format != FORMAT || strcmp(stamp, lookup->stamp) != 0)
-        return TRUE;
-    lookup->caps = vb_qemu_caps_new(replies, error);
-    return lookup->caps != NULL;
+    if (format == FORMAT && strcmp(stored_stamp, stamp) == 0) {
+        caps = vb_qemu_caps_new(replies, error);
+        if (!caps)
+            return FALSE;
+    }
+    *ret_caps = g_steal_pointer(&caps);
+    return TRUE;
 }
 
 static void load_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
@@ -190,7 +193,8 @@ static void load_in_thread(GTask *task, gpointer source, gpointer data, GCancell
     }
     if (g_strcmp0(lookup->stamp, lookup->known_stamp) != 0) {
         text = read_file(lookup->file, &size, &error);
-        if (error || (text && !use_stored(lookup, text, size, &error)))
+        if (error || (text && !vb_caps_cache_parse(text, size, lookup->emulator, lookup->stamp,
+                                                   &lookup->caps, &error)))
             lookup->complaint = g_strdup(error->message);
     }
     g_task_return_boolean(task, TRUE);

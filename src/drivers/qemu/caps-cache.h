@@ -29,3 +29,9 @@ VbQemuCaps *vb_caps_cache_get_finish(GAsyncResult *result, GError **error);
 
 /* What was last got for this path, borrowed, or NULL: from memory, without a look at the file. */
 VbQemuCaps *vb_caps_cache_peek(VbCapsCache *cache, const char *emulator);
+
+/* The parser of a stored file: what it says of the binary at `emulator` with this stamp (transfer
+ * full); NULL when it was made from another file or is of another format. Errors: VB_ERROR_FAILED,
+ * VB_ERROR_HYPERVISOR: damaged. */
+gboolean vb_caps_cache_parse(const char *data, gsize size, const char *emulator, const char *stamp,
+                             VbQemuCaps **ret_caps, GError **error);

@@ -11,19 +11,12 @@
 #include "json-get.h"
 #include "json-limits.h"
 #include "qmp-args.h"
+#include "words.h"
 
 #include <string.h>
 #include <sys/stat.h>
 
 /* ---- parsing -------------------------------------------------------------------------------- */
-
-static gboolean is_printable(const char *name)
-{
-    for (const char *c = name; *c; c++)
-        if (g_ascii_iscntrl(*c))
-            return FALSE;
-    return TRUE;
-}
 
 /* "scheme:…": what QEMU takes for a protocol, too. */
 static gboolean has_scheme(const char *name)
@@ -40,6 +33,9 @@ static VbDiskSource *parse_nbd(const char *name)
         return NULL;
     const char *export_name = g_uri_get_path(uri) + (g_uri_get_path(uri)[0] == '/');
 
+    /* What was escaped in the URI stands in the definition as it is. */
+    if (!vb_is_printable(export_name))
+        return NULL;
     source->export_name = export_name[0] != '\0' ? g_strdup(export_name) : NULL;
     if (g_str_equal(g_uri_get_scheme(uri), "nbd+unix")) {
         g_autoptr(GHashTable) query = NULL;
@@ -48,12 +44,12 @@ static VbDiskSource *parse_nbd(const char *name)
             query = g_uri_parse_params(g_uri_get_query(uri), -1, "&", G_URI_PARAMS_NONE, NULL);
         const char *socket = query ? g_hash_table_lookup(query, "socket") : NULL;
 
-        if (!socket || !g_path_is_absolute(socket))
+        if (!socket || !vb_is_file_path(socket) || !vb_is_printable(socket))
             return NULL;
         source->transport = VB_NBD_TRANSPORT_UNIX;
         source->socket = g_strdup(socket);
     } else {
-        if (!g_uri_get_host(uri) || g_uri_get_host(uri)[0] == '\0')
+        if (!g_uri_get_host(uri) || !vb_is_host_name(g_uri_get_host(uri)))
             return NULL;
         source->transport = VB_NBD_TRANSPORT_TCP;
         source->host = g_strdup(g_uri_get_host(uri));
@@ -65,7 +61,7 @@ static VbDiskSource *parse_nbd(const char *name)
 /* What a header's backing file name means; NULL when it is nothing that we serve. */
 static VbDiskSource *parse_backing_name(const VbDiskSource *image, const char *name)
 {
-    if (!is_printable(name))
+    if (!vb_is_printable(name))
         return NULL;
     if (g_str_has_prefix(name, "nbd://") || g_str_has_prefix(name, "nbd+tcp://") ||
         g_str_has_prefix(name, "nbd+unix://"))
@@ -74,7 +70,7 @@ static VbDiskSource *parse_backing_name(const VbDiskSource *image, const char *n
         name += strlen("file:");
     else if (has_scheme(name))
         return NULL;
-    if (name[0] == '\0')
+    if (name[0] == '\0' || g_str_equal(name, "/"))
         return NULL;
 
     g_autoptr(VbDiskSource) source = vb_disk_source_new(VB_DISK_SOURCE_FILE, 0);
@@ -145,6 +141,82 @@ gboolean vb_image_chain_parse(const VbDiskSource *image, const char *output, gsi
     return TRUE;
 }
 
+/* ---- asking --------------------------------------------------------------------------------- */
+
+/* Finish with vb_image_tool_finish(). */
+static void ask(const VbDiskSource *image, GCancellable *cancellable, GAsyncReadyCallback callback,
+                gpointer user_data)
+{
+    const char *format = vb_disk_format_to_string(image->format);
+    g_autofree char *text = NULL;
+
+    if (image->type == VB_DISK_SOURCE_NETWORK) {
+        /* The same options as the VM's own node, so that each name means the same to both. */
+        const VbDiskDef disk = {.target = (char *)"image"};
+        JsonObject *file = vb_blockdev_file(&disk, image);
+        json_object_remove_member(file, "node-name");
+        g_autofree char *json = vb_qmp_args_to_string(
+            vb_qmp_args(VB_ARG_STRING("driver", format), VB_ARG_OBJECT("file", file)));
+        text = g_strconcat("json:", json, NULL);
+        format = NULL;
+    } else {
+        text = g_strdup(image->path);
+    }
+
+    const char *with_format[] = {"info", "-U", "--output=json", "-f", format, text, NULL};
+    const char *without[] = {"info", "-U", "--output=json", text, NULL};
+    vb_image_tool_async(format ? with_format : without, cancellable, callback, user_data);
+}
+
+void vb_image_info_free(VbImageInfo *info)
+{
+    if (!info)
+        return;
+    g_free(info->backing_name);
+    g_free(info);
+}
+
+static void info_told(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(GTask) task = user_data;
+    const char *name = g_task_get_task_data(task);
+    g_autoptr(VbImageInfo) info = g_new0(VbImageInfo, 1);
+    g_autoptr(JsonNode) root = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GBytes) output = vb_image_tool_finish(result, &error);
+
+    if (output) {
+        gsize size;
+        const char *text = g_bytes_get_data(output, &size);
+        root = vb_json_parse(text ? text : "", size, &error);
+    }
+    JsonObject *told = vb_json_node_object(root);
+    if (error || !vb_json_get_size(told, "virtual-size", &info->size)) {
+        if (!error)
+            g_set_error(&error, VB_ERROR, VB_ERROR_HYPERVISOR, "qemu-img does not say its size");
+        g_prefix_error(&error, "image %s: ", name);
+        g_task_return_error(task, g_steal_pointer(&error));
+        return;
+    }
+    info->backing_name = g_strdup(vb_json_get_string(told, "backing-filename"));
+    g_task_return_pointer(task, g_steal_pointer(&info), (GDestroyNotify)vb_image_info_free);
+}
+
+void vb_image_info_async(const VbDiskSource *image, GCancellable *cancellable,
+                         GAsyncReadyCallback callback, gpointer user_data)
+{
+    GTask *task = g_task_new(NULL, cancellable, callback, user_data);
+
+    g_task_set_source_tag(task, vb_image_info_async);
+    g_task_set_task_data(task, vb_disk_source_to_string(image), g_free);
+    ask(image, cancellable, info_told, task);
+}
+
+VbImageInfo *vb_image_info_finish(GAsyncResult *result, GError **error)
+{
+    return g_task_propagate_pointer(G_TASK(result), error);
+}
+
 /* ---- walking -------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -207,27 +279,8 @@ static void walk_was_told(GObject *source, GAsyncResult *result, gpointer user_d
 static void walk_ask(GTask *task)
 {
     Walk *walk = g_task_get_task_data(task);
-    const VbDiskSource *image = walk->image;
-    const char *format = vb_disk_format_to_string(image->format);
-    g_autofree char *text = NULL;
 
-    if (image->type == VB_DISK_SOURCE_NETWORK) {
-        /* The same options as the VM's own node, so that each name means the same to both. */
-        const VbDiskDef disk = {.target = (char *)"image"};
-        JsonObject *file = vb_blockdev_file(&disk, image);
-        json_object_remove_member(file, "node-name");
-        g_autofree char *json = vb_qmp_args_to_string(
-            vb_qmp_args(VB_ARG_STRING("driver", format), VB_ARG_OBJECT("file", file)));
-        text = g_strconcat("json:", json, NULL);
-        format = NULL;
-    } else {
-        text = g_strdup(image->path);
-    }
-
-    const char *with_format[] = {"info", "-U", "--output=json", "-f", format, text, NULL};
-    const char *without[] = {"info", "-U", "--output=json", text, NULL};
-    vb_image_tool_async(format ? with_format : without, g_task_get_cancellable(task), walk_was_told,
-                        g_object_ref(task));
+    ask(walk->image, g_task_get_cancellable(task), walk_was_told, g_object_ref(task));
 }
 
 /* Is it there, and, when a header named it, what is it? */

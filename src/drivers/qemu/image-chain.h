@@ -31,6 +31,21 @@ void vb_image_chain_detect_async(const VbDiskSource *source, GCancellable *cance
                                  GAsyncReadyCallback callback, gpointer user_data);
 VbDiskSource *vb_image_chain_detect_finish(GAsyncResult *result, GError **error);
 
+/* What one image says of itself. */
+typedef struct {
+    guint64 size;       /* virtual, bytes */
+    char *backing_name; /* of its backing image, as it stands in the header; NULL: none */
+} VbImageInfo;
+
+void vb_image_info_free(VbImageInfo *info);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VbImageInfo, vb_image_info_free)
+
+/* Asks an image that is in use, too. Errors: VB_ERROR_FAILED, VB_ERROR_TIMEOUT, VB_ERROR_HYPERVISOR
+ * and G_IO_ERROR_CANCELLED, as above. */
+void vb_image_info_async(const VbDiskSource *image, GCancellable *cancellable,
+                         GAsyncReadyCallback callback, gpointer user_data);
+VbImageInfo *vb_image_info_finish(GAsyncResult *result, GError **error);
+
 /* The parser of what `qemu-img info --output=json` prints of `image`: which image stands behind it
  * (transfer full), NULL for none. Pure: a path is a file there, even if it is a block device.
  * Errors: as above. */

@@ -235,8 +235,10 @@ JsonNode *vb_json_scanner_pop(VbJsonScanner *scanner, GError **error)
         if (json_parser_load_from_data(parser, text->str, (gssize)text->len, &local_error))
             node = json_parser_steal_root(parser);
         else {
+            /* It quotes the text, and cuts it anywhere. */
+            g_autofree char *wrong = g_utf8_make_valid(local_error->message, -1);
             g_queue_clear_full(&scanner->complete, free_text);
-            fail(scanner, local_error->message);
+            fail(scanner, wrong);
         }
         free_text(text);
     }

@@ -9,6 +9,7 @@
 #include "json-get.h"
 #include "log.h"
 #include "vm-private.h"
+#include "vm-socket.h"
 
 #include <signal.h>
 #include <string.h>
@@ -197,6 +198,37 @@ static gboolean on_deadline(GCancellable *cancellable, gpointer data)
     return G_SOURCE_REMOVE;
 }
 
+/* ---- a QEMU of which only the socket is known -------------------------------------------------
+ */
+
+static void on_stray_quit(GObject *source, GAsyncResult *result, gpointer data)
+{
+    g_autoptr(JsonNode) value = vb_qmp_call_finish(result, NULL);
+
+    vb_qmp_free(data);
+}
+
+static void on_stray_started(GObject *source, GAsyncResult *result, gpointer data)
+{
+    if (vb_qmp_start_finish(result, NULL))
+        vb_qmp_call_async(data, "quit", NULL, VB_QMP_DEFAULT_TIMEOUT_MS, NULL, on_stray_quit, data);
+    else
+        vb_qmp_free(data);
+}
+
+/* The daemon was killed after it launched QEMU and before it had noted which process that is. If it
+ * runs, it has the other end of the socket, and has never run a guest. */
+static void quit_stray(VbQemuVm *vm)
+{
+    static const VbQmpCallbacks nobody = {NULL, NULL};
+    int fd = vb_qemu_socket_connect(vb_domain_run_dir(vm->domain), NULL);
+
+    if (fd < 0)
+        return;
+    VbQmp *qmp = vb_qmp_new(fd, &nobody, NULL);
+    vb_qmp_start_async(qmp, VB_QMP_DEFAULT_TIMEOUT_MS, NULL, on_stray_started, qmp);
+}
+
 void vb_qemu_vm_reconnect(VbQemuDriver *driver, VbDomain *domain, GKeyFile *record, GTask *task)
 {
     VbQemuVm *vm = vb_qemu_vm_new(driver, domain);
@@ -209,6 +241,8 @@ void vb_qemu_vm_reconnect(VbQemuDriver *driver, VbDomain *domain, GKeyFile *reco
     vm->priv->reconnect = reconnect;
     VbProcess *process = load(vm, record, &starting, &error);
     if (!process) {
+        if (!g_key_file_has_key(record, GROUP, "pid", NULL))
+            quit_stray(vm);
         vb_qemu_vm_over(vm);
         return;
     }
