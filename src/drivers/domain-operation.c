@@ -252,6 +252,14 @@ static gboolean check_persistent(const VbDomain *domain, const char *what, GErro
     return FALSE;
 }
 
+static void set_autostart(VbDomain *domain, gboolean autostart)
+{
+    if (domain->info.autostart == autostart)
+        return;
+    domain->info.autostart = autostart;
+    VB_EMIT(domain->host, domain_changed, domain, VB_DOMAIN_PROP_AUTOSTART);
+}
+
 static void undefined(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     g_autoptr(GTask) client = user_data;
@@ -263,6 +271,7 @@ static void undefined(GObject *source, GAsyncResult *result, gpointer user_data)
     vb_domain_release_slot(operation);
     if (gone) {
         vb_domain_lifecycle(domain, "undefined", "removed");
+        set_autostart(domain, FALSE);
         if (domain->live) {
             vb_domain_set_stored(domain, NULL);
         } else {
@@ -329,39 +338,48 @@ static void autostart_written(GObject *source, GAsyncResult *result, gpointer us
 {
     g_autoptr(GTask) client = user_data;
     Autostart *data = g_task_get_task_data(client);
+    GError *error = NULL;
+    gboolean written = vb_store_write_finish(data->domain->host->store, result, &error);
+
+    if (written)
+        set_autostart(data->domain, data->autostart);
+    vb_domain_unlock_definition(data->domain);
+    if (written)
+        g_task_return_boolean(client, TRUE);
+    else
+        g_task_return_error(client, error);
+}
+
+/* The mark goes with the definition: it is written in that one's turn. */
+static void write_autostart(gpointer user_data)
+{
+    g_autoptr(GTask) client = user_data;
+    Autostart *data = g_task_get_task_data(client);
     VbDomain *domain = data->domain;
+    g_autofree char *path = vb_paths_autostart(domain->host->paths, domain->info.uuid);
+    g_autoptr(GBytes) mark = data->autostart ? g_bytes_new_static("1\n", 2) : NULL;
     GError *error = NULL;
 
-    if (!vb_store_write_finish(domain->host->store, result, &error)) {
+    if (!check_persistent(domain, "start by itself", &error)) {
+        vb_domain_unlock_definition(domain);
         g_task_return_error(client, error);
         return;
     }
-    if (domain->info.autostart != data->autostart) {
-        domain->info.autostart = data->autostart;
-        VB_EMIT(domain->host, domain_changed, domain, VB_DOMAIN_PROP_AUTOSTART);
-    }
-    g_task_return_boolean(client, TRUE);
+    vb_store_write_async(domain->host->store, path, mark, autostart_written,
+                         g_steal_pointer(&client));
 }
 
 void vb_domain_set_autostart_async(VbDomain *domain, gboolean autostart,
                                    GAsyncReadyCallback callback, gpointer user_data)
 {
-    g_autoptr(GTask) client = g_task_new(NULL, NULL, callback, user_data);
-    g_autofree char *path = vb_paths_autostart(domain->host->paths, domain->info.uuid);
-    g_autoptr(GBytes) mark = autostart ? g_bytes_new_static("1\n", 2) : NULL;
-    Autostart *data;
-    GError *error = NULL;
+    /* No cancellable: a mark that is being written is finished. */
+    GTask *client = g_task_new(NULL, NULL, callback, user_data);
+    Autostart *data = g_new0(Autostart, 1);
 
-    if (!check_persistent(domain, "start by itself", &error)) {
-        g_task_return_error(client, error);
-        return;
-    }
-    data = g_new0(Autostart, 1);
     data->domain = vb_domain_ref(domain);
     data->autostart = autostart;
     g_task_set_task_data(client, data, (GDestroyNotify)autostart_free);
-    vb_store_write_async(domain->host->store, path, mark, autostart_written,
-                         g_steal_pointer(&client));
+    vb_domain_lock_definition(domain, write_autostart, client);
 }
 
 gboolean vb_domain_set_autostart_finish(VbDomain *domain, GAsyncResult *result, GError **error)

@@ -10,9 +10,9 @@
 #define N_JOBS 1000
 #define N_DISKS 6
 /* When it is canceled at the latest: most are over within 5 ms of their start; a backup is
- * throttled so that it ends after about 100 ms. */
+ * throttled so that it ends after some 200 ms. */
 #define LATEST_US 8000
-#define LATEST_BACKUP_US 200000
+#define LATEST_BACKUP_US 400000
 
 typedef struct Run Run;
 
@@ -95,7 +95,7 @@ static void start(Slot *slot)
             run->client, run->domain, "Backup",
             "(\"<domainbackup><disks><disk name='%s' type='file'>"
             "<driver type='qcow2'/><target file='%s/%s-backup'/></disk></disks>"
-            "</domainbackup>\", {'reuse-external': <true>, 'bandwidth': <uint64 8388608>})",
+            "</domainbackup>\", {'reuse-external': <true>, 'bandwidth': <uint64 16777216>})",
             target, dir, target);
         break;
     case COPY:

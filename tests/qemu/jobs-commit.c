@@ -28,10 +28,7 @@ static void assert_chains(JobsFixture *fixture, const char *live, const char *st
 
 static void test_intermediate(void)
 {
-    g_autoptr(JobsFixture) fixture = jobs_fixture_new();
-
-    jobs_make_chain(fixture);
-    jobs_start_domain(fixture, "top", NULL);
+    g_autoptr(JobsFixture) fixture = jobs_fixture_running();
     g_autoptr(VbJob) job = jobs_start(fixture, commit(fixture, "mid", "base", FALSE));
     g_assert_cmpint(vb_job_info(job)->type, ==, VB_JOB_COMMIT);
     jobs_assert_end(fixture, job, "completed done");
@@ -43,10 +40,7 @@ static void test_intermediate(void)
 
 static void test_delete(void)
 {
-    g_autoptr(JobsFixture) fixture = jobs_fixture_new();
-
-    jobs_make_chain(fixture);
-    jobs_start_domain(fixture, "top", NULL);
+    g_autoptr(JobsFixture) fixture = jobs_fixture_running();
     VbJobSpec *spec = commit(fixture, "mid", NULL, FALSE);
     spec->delete_files = TRUE;
     g_autoptr(VbJob) job = jobs_start(fixture, spec);
@@ -66,9 +60,7 @@ static void test_delete(void)
     VbJobSpec *active = commit(fixture, NULL, NULL, TRUE);
     active->delete_files = TRUE;
     g_autoptr(VbJob) third = jobs_start(fixture, active);
-    jobs_wait_ready(fixture, third);
-    jobs_pivot(fixture, third);
-    jobs_assert_end(fixture, third, "completed done");
+    jobs_assert_pivots(fixture, third);
     VB_WAIT_FOR(!jobs_exists(fixture, "top"));
     assert_chains(fixture, "base", "base");
     jobs_destroy_domain(fixture);
@@ -96,10 +88,7 @@ static void test_relative(void)
 
 static void test_pivot(void)
 {
-    g_autoptr(JobsFixture) fixture = jobs_fixture_new();
-
-    jobs_make_chain(fixture);
-    jobs_start_domain(fixture, "top", NULL);
+    g_autoptr(JobsFixture) fixture = jobs_fixture_running();
     g_autoptr(VbJob) job = jobs_start(fixture, commit(fixture, NULL, "base", TRUE));
     g_assert_cmpint(vb_job_info(job)->type, ==, VB_JOB_ACTIVE_COMMIT);
     jobs_wait_ready(fixture, job);
@@ -120,24 +109,17 @@ static void test_pivot(void)
 /* Into the next image only. */
 static void test_shallow(void)
 {
-    g_autoptr(JobsFixture) fixture = jobs_fixture_new();
-
-    jobs_make_chain(fixture);
-    jobs_start_domain(fixture, "top", NULL);
+    g_autoptr(JobsFixture) fixture = jobs_fixture_running();
     VbJobSpec *spec = commit(fixture, NULL, NULL, TRUE);
     spec->shallow = TRUE;
     g_autoptr(VbJob) job = jobs_start(fixture, spec);
-    jobs_wait_ready(fixture, job);
-    jobs_pivot(fixture, job);
-    jobs_assert_end(fixture, job, "completed done");
+    jobs_assert_pivots(fixture, job);
     assert_chains(fixture, "mid base", "mid");
     jobs_guest_write(fixture, "vda", "write -P 8 128k 64k");
 
     /* What became the root is a good top for the next commit. */
     g_autoptr(VbJob) second = jobs_start(fixture, commit(fixture, NULL, NULL, TRUE));
-    jobs_wait_ready(fixture, second);
-    jobs_pivot(fixture, second);
-    jobs_assert_end(fixture, second, "completed done");
+    jobs_assert_pivots(fixture, second);
     assert_chains(fixture, "base", "base");
     jobs_destroy_domain(fixture);
     jobs_assert_content(fixture, "base");
@@ -146,10 +128,7 @@ static void test_shallow(void)
 static void test_cancel_ready(gconstpointer data)
 {
     VbJobFlags flags = GPOINTER_TO_INT(data);
-    g_autoptr(JobsFixture) fixture = jobs_fixture_new();
-
-    jobs_make_chain(fixture);
-    jobs_start_domain(fixture, "top", NULL);
+    g_autoptr(JobsFixture) fixture = jobs_fixture_running();
     g_autoptr(VbJob) job = jobs_start(fixture, commit(fixture, NULL, NULL, TRUE));
     jobs_wait_ready(fixture, job);
     jobs_guest_write(fixture, "vda", "write -P 7 64k 64k");
@@ -166,10 +145,7 @@ static void test_cancel_ready(gconstpointer data)
 
 static void test_cancel_early(void)
 {
-    g_autoptr(JobsFixture) fixture = jobs_fixture_new();
-
-    jobs_make_chain(fixture);
-    jobs_start_domain(fixture, "top", NULL);
+    g_autoptr(JobsFixture) fixture = jobs_fixture_running();
     VbJobSpec *spec = commit(fixture, NULL, NULL, TRUE);
     spec->bandwidth = SLOW;
     g_autoptr(VbJob) job = jobs_start(fixture, spec);
@@ -189,10 +165,8 @@ static void test_cancel_early(void)
 /* QEMU itself refuses: what was begun and never was leaves nothing. */
 static void test_refused(void)
 {
-    g_autoptr(JobsFixture) fixture = jobs_fixture_new();
+    g_autoptr(JobsFixture) fixture = jobs_fixture_running();
 
-    jobs_make_chain(fixture);
-    jobs_start_domain(fixture, "top", NULL);
     jobs_start_refused(fixture, commit(fixture, "mid", "top", FALSE), VB_ERROR_INVALID_ARGS, "top");
     jobs_start_refused(fixture, commit(fixture, NULL, NULL, FALSE), VB_ERROR_INVALID_ARGS,
                        "active");

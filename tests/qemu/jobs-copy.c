@@ -45,10 +45,8 @@ static void pivot_and_check(JobsFixture *fixture, VbJobSpec *spec, const char *l
 
 static void test_full(void)
 {
-    g_autoptr(JobsFixture) fixture = jobs_fixture_new();
+    g_autoptr(JobsFixture) fixture = jobs_fixture_running();
 
-    jobs_make_chain(fixture);
-    jobs_start_domain(fixture, "top", NULL);
     pivot_and_check(fixture, copy(fixture, "copy", VB_DISK_FORMAT_DEFAULT), "copy", "copy");
     jobs_destroy_domain(fixture);
     jobs_run(fixture, "rm top mid base");
@@ -72,9 +70,7 @@ static void test_bus(gconstpointer data)
     jobs_assert_end(fixture, canceled, "canceled requested");
     g_autoptr(VbJob) job = jobs_start(
         fixture, jobs_spec_target(fixture, VB_JOB_COPY, "sda", "copy2", VB_DISK_FORMAT_DEFAULT));
-    jobs_wait_ready(fixture, job);
-    jobs_pivot(fixture, job);
-    jobs_assert_end(fixture, job, "completed done");
+    jobs_assert_pivots(fixture, job);
     jobs_guest_write(fixture, "sda", "write -P 8 128k 64k");
     jobs_destroy_domain(fixture);
     jobs_assert_content(fixture, "copy2");
@@ -82,10 +78,7 @@ static void test_bus(gconstpointer data)
 
 static void test_raw(void)
 {
-    g_autoptr(JobsFixture) fixture = jobs_fixture_new();
-
-    jobs_make_chain(fixture);
-    jobs_start_domain(fixture, "top", NULL);
+    g_autoptr(JobsFixture) fixture = jobs_fixture_running();
     VbJobSpec *spec = copy(fixture, "copy", VB_DISK_FORMAT_RAW);
     spec->synchronous_writes = TRUE;
     spec->granularity = 65536;
@@ -97,10 +90,7 @@ static void test_raw(void)
 
 static void test_shallow(void)
 {
-    g_autoptr(JobsFixture) fixture = jobs_fixture_new();
-
-    jobs_make_chain(fixture);
-    jobs_start_domain(fixture, "top", NULL);
+    g_autoptr(JobsFixture) fixture = jobs_fixture_running();
     VbJobSpec *spec = copy(fixture, "copy", VB_DISK_FORMAT_DEFAULT);
     spec->shallow = TRUE;
     pivot_and_check(fixture, spec, "copy mid base", "copy");
@@ -151,10 +141,7 @@ static void test_reuse_raw(void)
 /* The soft cancel of a ready copy leaves a consistent one, as the disk was at that moment. */
 static void test_cancel_ready(void)
 {
-    g_autoptr(JobsFixture) fixture = jobs_fixture_new();
-
-    jobs_make_chain(fixture);
-    jobs_start_domain(fixture, "top", NULL);
+    g_autoptr(JobsFixture) fixture = jobs_fixture_running();
     g_autoptr(VbJob) job = jobs_start(fixture, copy(fixture, "copy", VB_DISK_FORMAT_DEFAULT));
     jobs_wait_ready(fixture, job);
     jobs_guest_write(fixture, "vda", "write -P 7 64k 64k");
@@ -170,10 +157,7 @@ static void test_cancel_ready(void)
 
 static void test_force_ready(void)
 {
-    g_autoptr(JobsFixture) fixture = jobs_fixture_new();
-
-    jobs_make_chain(fixture);
-    jobs_start_domain(fixture, "top", NULL);
+    g_autoptr(JobsFixture) fixture = jobs_fixture_running();
     g_autoptr(VbJob) job = jobs_start(fixture, copy(fixture, "copy", VB_DISK_FORMAT_DEFAULT));
     jobs_wait_ready(fixture, job);
     jobs_cancel(fixture, job, VB_JOB_FORCE);
@@ -184,10 +168,7 @@ static void test_force_ready(void)
 
 static void test_cancel_early(void)
 {
-    g_autoptr(JobsFixture) fixture = jobs_fixture_new();
-
-    jobs_make_chain(fixture);
-    jobs_start_domain(fixture, "top", NULL);
+    g_autoptr(JobsFixture) fixture = jobs_fixture_running();
     VbJobSpec *spec = copy(fixture, "copy", VB_DISK_FORMAT_DEFAULT);
     spec->bandwidth = SLOW;
     g_autoptr(VbJob) job = jobs_start(fixture, spec);

@@ -294,6 +294,15 @@ void jobs_start_domain(JobsFixture *fixture, const char *image, ...)
     g_assert_no_error(error);
 }
 
+JobsFixture *jobs_fixture_running(void)
+{
+    JobsFixture *fixture = jobs_fixture_new();
+
+    jobs_make_chain(fixture);
+    jobs_start_domain(fixture, "top", NULL);
+    return fixture;
+}
+
 void jobs_destroy_domain(JobsFixture *fixture)
 {
     g_autoptr(VbDomain) domain = vb_domain_ref(jobs_domain(fixture));
@@ -529,4 +538,11 @@ void jobs_assert_end(JobsFixture *fixture, VbJob *job, const char *outcome)
 {
     jobs_assert_outcome(fixture, job, outcome);
     VB_WAIT_FOR(is_clean(fixture, vb_job_info(job)->disk));
+}
+
+void jobs_assert_pivots(JobsFixture *fixture, VbJob *job)
+{
+    jobs_wait_ready(fixture, job);
+    jobs_pivot(fixture, job);
+    jobs_assert_end(fixture, job, "completed done");
 }

@@ -13,6 +13,8 @@
 typedef struct JobsFixture JobsFixture;
 
 JobsFixture *jobs_fixture_new(void);
+/* With the images of jobs_make_chain(), and the domain running on them. */
+JobsFixture *jobs_fixture_running(void);
 /* Destroys the domain, frees the host, removes the directory. */
 void jobs_fixture_free(JobsFixture *fixture);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(JobsFixture, jobs_fixture_free)
@@ -97,6 +99,8 @@ void jobs_assert_outcome(JobsFixture *fixture, VbJob *job, const char *outcome);
 /* And for its clean-up, when there is no other job: QEMU knows no job any more, and of the disk's
  * nodes just those of the live chain. */
 void jobs_assert_end(JobsFixture *fixture, VbJob *job, const char *outcome);
+/* Pivots when it is ready; it must end as completed. */
+void jobs_assert_pivots(JobsFixture *fixture, VbJob *job);
 /* The only job of the domain, in this life of the host. (transfer full) */
 VbJob *jobs_find(JobsFixture *fixture);
 /* What the objects were told about jobs so far: "added ready concluded", each word once. */

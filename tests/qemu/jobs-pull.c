@@ -35,10 +35,8 @@ static void assert_recorded(JobsFixture *fixture, const char *image, const char 
 
 static void test_whole(void)
 {
-    g_autoptr(JobsFixture) fixture = jobs_fixture_new();
+    g_autoptr(JobsFixture) fixture = jobs_fixture_running();
 
-    jobs_make_chain(fixture);
-    jobs_start_domain(fixture, "top", NULL);
     assert_chain(fixture, "top mid base");
     g_autoptr(VbJob) job = jobs_start(fixture, pull(fixture, NULL, 0));
     jobs_assert_end(fixture, job, "completed done");
@@ -51,10 +49,7 @@ static void test_whole(void)
 
 static void test_base(void)
 {
-    g_autoptr(JobsFixture) fixture = jobs_fixture_new();
-
-    jobs_make_chain(fixture);
-    jobs_start_domain(fixture, "top", NULL);
+    g_autoptr(JobsFixture) fixture = jobs_fixture_running();
     g_autoptr(VbJob) job = jobs_start(fixture, pull(fixture, "base", 0));
     jobs_assert_end(fixture, job, "completed done");
     assert_chain(fixture, "top base");
@@ -127,10 +122,7 @@ static void test_deep(void)
 
 static void test_cancel(void)
 {
-    g_autoptr(JobsFixture) fixture = jobs_fixture_new();
-
-    jobs_make_chain(fixture);
-    jobs_start_domain(fixture, "top", NULL);
+    g_autoptr(JobsFixture) fixture = jobs_fixture_running();
     g_autoptr(VbJob) job = jobs_start(fixture, pull(fixture, NULL, SLOW));
     jobs_cancel(fixture, job, VB_JOB_WAIT);
     /* When the answer comes, the disk is free. */
@@ -146,10 +138,7 @@ static void test_cancel(void)
 
 static void test_bandwidth(void)
 {
-    g_autoptr(JobsFixture) fixture = jobs_fixture_new();
-
-    jobs_make_chain(fixture);
-    jobs_start_domain(fixture, "top", NULL);
+    g_autoptr(JobsFixture) fixture = jobs_fixture_running();
     g_autoptr(VbJob) job = jobs_start(fixture, pull(fixture, NULL, SLOW));
     g_assert_cmpuint(vb_job_info(job)->bandwidth, ==, SLOW);
     jobs_set_bandwidth(fixture, job, 0);
@@ -160,10 +149,7 @@ static void test_bandwidth(void)
 
 static void test_pause(void)
 {
-    g_autoptr(JobsFixture) fixture = jobs_fixture_new();
-
-    jobs_make_chain(fixture);
-    jobs_start_domain(fixture, "top", NULL);
+    g_autoptr(JobsFixture) fixture = jobs_fixture_running();
     g_autoptr(VbJob) job = jobs_start(fixture, pull(fixture, NULL, SLOW));
     jobs_set_paused(fixture, job, TRUE);
     g_assert_cmpint(vb_job_info(job)->state, ==, VB_JOB_PAUSED);
@@ -177,10 +163,8 @@ static void test_pause(void)
 
 static void test_refused(void)
 {
-    g_autoptr(JobsFixture) fixture = jobs_fixture_new();
+    g_autoptr(JobsFixture) fixture = jobs_fixture_running();
 
-    jobs_make_chain(fixture);
-    jobs_start_domain(fixture, "top", NULL);
     jobs_start_refused(fixture, pull(fixture, "nowhere", 0), VB_ERROR_INVALID_ARGS, "nowhere");
 
     g_autoptr(VbJob) job = jobs_start(fixture, pull(fixture, NULL, SLOW));
@@ -228,10 +212,7 @@ static void test_slow_cancel(void)
 /* With a cancel that cannot end, Destroy ends all. */
 static void test_destroy(void)
 {
-    g_autoptr(JobsFixture) fixture = jobs_fixture_new();
-
-    jobs_make_chain(fixture);
-    jobs_start_domain(fixture, "top", NULL);
+    g_autoptr(JobsFixture) fixture = jobs_fixture_running();
     g_autoptr(VbJob) job = jobs_start(fixture, pull(fixture, NULL, SLOW));
     jobs_destroy_domain(fixture);
     g_assert_false(vb_job_is_live(job));

@@ -60,10 +60,7 @@ static void do_meanwhile(JobsFixture *fixture, const char *command, const char *
 
 static void test_running(void)
 {
-    g_autoptr(JobsFixture) fixture = jobs_fixture_new();
-
-    jobs_make_chain(fixture);
-    jobs_start_domain(fixture, "top", NULL);
+    g_autoptr(JobsFixture) fixture = jobs_fixture_running();
     g_autofree char *id = start_and_leave(fixture, slow_pull(), FALSE);
     jobs_start_host(fixture);
     g_autoptr(VbJob) job = jobs_find(fixture);
@@ -76,10 +73,7 @@ static void test_running(void)
 
 static void test_completed_meanwhile(void)
 {
-    g_autoptr(JobsFixture) fixture = jobs_fixture_new();
-
-    jobs_make_chain(fixture);
-    jobs_start_domain(fixture, "top", NULL);
+    g_autoptr(JobsFixture) fixture = jobs_fixture_running();
     g_autofree char *id = start_and_leave(fixture, slow_pull(), FALSE);
     do_meanwhile(fixture, "block-job-set-speed", "device", id);
     jobs_await_status(fixture, "concluded");
@@ -94,10 +88,7 @@ static void test_completed_meanwhile(void)
 
 static void test_canceled_by_others(void)
 {
-    g_autoptr(JobsFixture) fixture = jobs_fixture_new();
-
-    jobs_make_chain(fixture);
-    jobs_start_domain(fixture, "top", NULL);
+    g_autoptr(JobsFixture) fixture = jobs_fixture_running();
     g_autofree char *id = start_and_leave(fixture, slow_pull(), FALSE);
     do_meanwhile(fixture, "job-cancel", "id", id);
     jobs_await_status(fixture, "concluded");
@@ -109,10 +100,7 @@ static void test_canceled_by_others(void)
 
 static void test_vanished_meanwhile(void)
 {
-    g_autoptr(JobsFixture) fixture = jobs_fixture_new();
-
-    jobs_make_chain(fixture);
-    jobs_start_domain(fixture, "top", NULL);
+    g_autoptr(JobsFixture) fixture = jobs_fixture_running();
     g_autofree char *id = start_and_leave(fixture, slow_pull(), FALSE);
     do_meanwhile(fixture, "job-cancel", "id", id);
     jobs_await_status(fixture, "concluded");
@@ -153,18 +141,13 @@ static void test_cancel_pending(void)
 
 static void test_ready_meanwhile(void)
 {
-    g_autoptr(JobsFixture) fixture = jobs_fixture_new();
-
-    jobs_make_chain(fixture);
-    jobs_start_domain(fixture, "top", NULL);
+    g_autoptr(JobsFixture) fixture = jobs_fixture_running();
     g_autofree char *id = start_and_leave(fixture, slow_copy(fixture), FALSE);
     do_meanwhile(fixture, "block-job-set-speed", "device", id);
     jobs_await_status(fixture, "ready");
     jobs_start_host(fixture);
     g_autoptr(VbJob) job = jobs_find(fixture);
-    jobs_wait_ready(fixture, job);
-    jobs_pivot(fixture, job);
-    jobs_assert_end(fixture, job, "completed done");
+    jobs_assert_pivots(fixture, job);
     assert_chain(fixture, "copy");
     g_autofree char *log = jobs_log(fixture, job);
     g_assert_cmpstr(log, ==, "added ready concluded");
@@ -266,10 +249,8 @@ static void test_pivoted_meanwhile(void)
 /* A job that somebody else started is shown as it is. */
 static void test_external(void)
 {
-    g_autoptr(JobsFixture) fixture = jobs_fixture_new();
+    g_autoptr(JobsFixture) fixture = jobs_fixture_running();
 
-    jobs_make_chain(fixture);
-    jobs_start_domain(fixture, "top", NULL);
     jobs_stop_host(fixture);
     g_autoptr(JsonNode) reply = jobs_monitor(
         fixture, "block-commit",
@@ -317,10 +298,8 @@ static void test_reuse_chain(void)
 
 static void test_qemu_died(void)
 {
-    g_autoptr(JobsFixture) fixture = jobs_fixture_new();
+    g_autoptr(JobsFixture) fixture = jobs_fixture_running();
 
-    jobs_make_chain(fixture);
-    jobs_start_domain(fixture, "top", NULL);
     GPid pid = jobs_qemu_pid(fixture);
     g_autofree char *id = start_and_leave(fixture, slow_pull(), FALSE);
     g_assert_no_errno(kill(pid, SIGKILL));

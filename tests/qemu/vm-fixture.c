@@ -200,6 +200,13 @@ VbDomain *vm_running(VmFixture *fixture, const char *xml)
     return domain;
 }
 
+VbDomain *vm_running_plain(VmFixture *fixture, const char *name)
+{
+    g_autofree char *xml = vm_xml(name, NULL, NULL, NULL);
+
+    return vm_running(fixture, xml);
+}
+
 pid_t vm_pid(VbDomain *domain)
 {
     return vb_qemu_vm_of(domain)->process->pid;

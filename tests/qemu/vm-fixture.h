@@ -41,6 +41,8 @@ GError *vm_operate(VbDomain *domain, VbDomainOp op, VbDomainOpFlags flags);
 void vm_do(VbDomain *domain, VbDomainOp op);
 /* Defined and started. */
 VbDomain *vm_running(VmFixture *fixture, const char *xml);
+/* The same with nothing but a name. */
+VbDomain *vm_running_plain(VmFixture *fixture, const char *name);
 
 /* An operation that is only begun. */
 typedef struct {

@@ -91,8 +91,7 @@ static void test_start_paused(void)
 static void test_killed(void)
 {
     g_autoptr(VmFixture) fixture = vm_fixture_new();
-    g_autofree char *xml = vm_xml("killed", NULL, NULL, NULL);
-    VbDomain *domain = vm_running(fixture, xml);
+    VbDomain *domain = vm_running_plain(fixture, "killed");
     pid_t pid = vm_pid(domain);
     gint64 begin = g_get_monotonic_time();
 
@@ -107,8 +106,7 @@ static void test_killed(void)
 static void test_terminated(void)
 {
     g_autoptr(VmFixture) fixture = vm_fixture_new();
-    g_autofree char *xml = vm_xml("terminated", NULL, NULL, NULL);
-    VbDomain *domain = vm_running(fixture, xml);
+    VbDomain *domain = vm_running_plain(fixture, "terminated");
     pid_t pid = vm_pid(domain);
 
     kill(pid, SIGTERM);
@@ -123,8 +121,7 @@ static void test_terminated(void)
 static void test_destroy_hung(void)
 {
     g_autoptr(VmFixture) fixture = vm_fixture_new();
-    g_autofree char *xml = vm_xml("hung", NULL, NULL, NULL);
-    VbDomain *domain = vm_running(fixture, xml);
+    VbDomain *domain = vm_running_plain(fixture, "hung");
     pid_t pid = vm_pid(domain);
     gint64 begin = g_get_monotonic_time();
 
@@ -141,8 +138,7 @@ static void test_destroy_hung(void)
 static void test_destroy_preempts(void)
 {
     g_autoptr(VmFixture) fixture = vm_fixture_new();
-    g_autofree char *xml = vm_xml("preempted", NULL, NULL, NULL);
-    VbDomain *domain = vm_running(fixture, xml);
+    VbDomain *domain = vm_running_plain(fixture, "preempted");
     pid_t pid = vm_pid(domain);
 
     kill(pid, SIGSTOP);

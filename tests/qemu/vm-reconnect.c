@@ -23,6 +23,31 @@ static VbDomain *restart(VmFixture *fixture, const char *name)
     return find(fixture, name);
 }
 
+static char *record_path(const VbDomain *domain)
+{
+    return g_build_filename(vb_domain_run_dir(domain), "domain.record", NULL);
+}
+
+/* The record that the next life will find, to be changed. */
+static GKeyFile *stop_and_load(VmFixture *fixture, const char *path)
+{
+    GKeyFile *record = g_key_file_new();
+    g_autoptr(GError) error = NULL;
+
+    qemu_host_stop(&fixture->qemu);
+    g_key_file_load_from_file(record, path, G_KEY_FILE_NONE, &error);
+    g_assert_no_error(error);
+    return record;
+}
+
+static void save(GKeyFile *record, const char *path)
+{
+    g_autoptr(GError) error = NULL;
+
+    g_key_file_save_to_file(record, path, &error);
+    g_assert_no_error(error);
+}
+
 static void test_running(void)
 {
     g_autoptr(VmFixture) fixture = vm_fixture_new();
@@ -74,8 +99,7 @@ static void test_several(void)
 static void test_killed(void)
 {
     g_autoptr(VmFixture) fixture = vm_fixture_new();
-    g_autofree char *xml = vm_xml("killed", NULL, NULL, NULL);
-    VbDomain *domain = vm_running(fixture, xml);
+    VbDomain *domain = vm_running_plain(fixture, "killed");
     pid_t pid = vm_pid(domain);
 
     qemu_host_stop(&fixture->qemu);
@@ -98,22 +122,15 @@ static void on_child_ended(GPid pid, int status, gpointer data)
 static void test_stray(void)
 {
     g_autoptr(VmFixture) fixture = vm_fixture_new();
-    g_autofree char *xml = vm_xml("stray", NULL, NULL, NULL);
-    VbDomain *domain = vm_running(fixture, xml);
+    VbDomain *domain = vm_running_plain(fixture, "stray");
     pid_t pid = vm_pid(domain);
-    g_autofree char *path = g_build_filename(vb_domain_run_dir(domain), "domain.record", NULL);
-    g_autoptr(GKeyFile) record = g_key_file_new();
-    g_autoptr(GError) error = NULL;
+    g_autofree char *path = record_path(domain);
+    g_autoptr(GKeyFile) record = stop_and_load(fixture, path);
     gboolean ended = FALSE;
 
-    qemu_host_stop(&fixture->qemu);
-    g_key_file_load_from_file(record, path, G_KEY_FILE_NONE, &error);
-    g_assert_no_error(error);
-    g_key_file_remove_group(record, "qemu", &error);
-    g_assert_no_error(error);
+    g_assert_true(g_key_file_remove_group(record, "qemu", NULL));
     g_key_file_set_boolean(record, "domain", "started", FALSE);
-    g_key_file_save_to_file(record, path, &error);
-    g_assert_no_error(error);
+    save(record, path);
     qemu_host_start(&fixture->qemu);
     domain = find(fixture, "stray");
     VB_WAIT_FOR(!vb_domain_is_active(domain));
@@ -127,23 +144,18 @@ static void test_stray(void)
 static void test_other_process(void)
 {
     g_autoptr(VmFixture) fixture = vm_fixture_new();
-    g_autofree char *xml = vm_xml("reused", NULL, NULL, NULL);
-    VbDomain *domain = vm_running(fixture, xml);
+    VbDomain *domain = vm_running_plain(fixture, "reused");
     pid_t pid = vm_pid(domain);
-    g_autofree char *path = g_build_filename(vb_domain_run_dir(domain), "domain.record", NULL);
-    g_autoptr(GKeyFile) record = g_key_file_new();
+    g_autofree char *path = record_path(domain);
     g_autoptr(GError) error = NULL;
     const char *argv[] = {"tail", "-f", "/dev/null", NULL};
     g_autoptr(GSubprocess) other = g_subprocess_newv(argv, G_SUBPROCESS_FLAGS_NONE, &error);
     g_assert_no_error(error);
 
-    qemu_host_stop(&fixture->qemu);
-    g_key_file_load_from_file(record, path, G_KEY_FILE_NONE, &error);
-    g_assert_no_error(error);
+    g_autoptr(GKeyFile) record = stop_and_load(fixture, path);
     g_key_file_set_int64(record, "qemu", "pid",
                          g_ascii_strtoll(g_subprocess_get_identifier(other), NULL, 10));
-    g_key_file_save_to_file(record, path, &error);
-    g_assert_no_error(error);
+    save(record, path);
     qemu_host_start(&fixture->qemu);
     domain = find(fixture, "reused");
     VB_WAIT_FOR(!vb_domain_is_active(domain));
@@ -158,8 +170,7 @@ static void test_other_process(void)
 static void test_hung(void)
 {
     g_autoptr(VmFixture) fixture = vm_fixture_new();
-    g_autofree char *xml = vm_xml("hung", NULL, NULL, NULL);
-    VbDomain *domain = vm_running(fixture, xml);
+    VbDomain *domain = vm_running_plain(fixture, "hung");
     pid_t pid = vm_pid(domain);
 
     qemu_host_stop(&fixture->qemu);
@@ -180,8 +191,7 @@ static void test_hung(void)
 static void test_hung_destroyed(void)
 {
     g_autoptr(VmFixture) fixture = vm_fixture_new();
-    g_autofree char *xml = vm_xml("hung", NULL, NULL, NULL);
-    VbDomain *domain = vm_running(fixture, xml);
+    VbDomain *domain = vm_running_plain(fixture, "hung");
     pid_t pid = vm_pid(domain);
     gint64 begin;
 
@@ -200,22 +210,16 @@ static void test_hung_destroyed(void)
 static void test_half_destroyed(void)
 {
     g_autoptr(VmFixture) fixture = vm_fixture_new();
-    g_autofree char *xml = vm_xml("half", NULL, NULL, NULL);
-    VbDomain *domain = vm_running(fixture, xml);
+    VbDomain *domain = vm_running_plain(fixture, "half");
     pid_t pid = vm_pid(domain);
 
     kill(pid, SIGSTOP);
-    g_autofree char *path = g_build_filename(vb_domain_run_dir(domain), "domain.record", NULL);
-    g_autoptr(GKeyFile) record = g_key_file_new();
-    g_autoptr(GError) error = NULL;
-    qemu_host_stop(&fixture->qemu);
+    g_autofree char *path = record_path(domain);
     /* As it was written before quit was sent. */
-    g_key_file_load_from_file(record, path, G_KEY_FILE_NONE, &error);
-    g_assert_no_error(error);
+    g_autoptr(GKeyFile) record = stop_and_load(fixture, path);
     g_key_file_set_boolean(record, "domain", "stopping", TRUE);
     g_key_file_set_string(record, "qemu", "end-reason", "destroyed");
-    g_key_file_save_to_file(record, path, &error);
-    g_assert_no_error(error);
+    save(record, path);
     kill(pid, SIGCONT);
     qemu_host_start(&fixture->qemu);
     domain = find(fixture, "half");
@@ -228,19 +232,13 @@ static void test_half_destroyed(void)
 static void test_half_started(void)
 {
     g_autoptr(VmFixture) fixture = vm_fixture_new();
-    g_autofree char *xml = vm_xml("half", NULL, NULL, NULL);
-    VbDomain *domain = vm_running(fixture, xml);
+    VbDomain *domain = vm_running_plain(fixture, "half");
     pid_t pid = vm_pid(domain);
-    g_autofree char *path = g_build_filename(vb_domain_run_dir(domain), "domain.record", NULL);
-    g_autoptr(GKeyFile) record = g_key_file_new();
-    g_autoptr(GError) error = NULL;
+    g_autofree char *path = record_path(domain);
+    g_autoptr(GKeyFile) record = stop_and_load(fixture, path);
 
-    qemu_host_stop(&fixture->qemu);
-    g_key_file_load_from_file(record, path, G_KEY_FILE_NONE, &error);
-    g_assert_no_error(error);
     g_key_file_set_boolean(record, "qemu", "starting", TRUE);
-    g_key_file_save_to_file(record, path, &error);
-    g_assert_no_error(error);
+    save(record, path);
     qemu_host_start(&fixture->qemu);
     domain = find(fixture, "half");
     VB_WAIT_FOR(!vb_domain_is_active(domain));

@@ -193,6 +193,29 @@ static void test_undefine(void)
     g_assert_false(vb_domain_info(defined->domain)->autostart);
 }
 
+/* A mark that is asked for beside the undefine does not outlive it, whichever comes first. */
+static void test_undefine_and_autostart(void)
+{
+    g_autoptr(CoreFixture) fixture = core_fixture_new();
+    VbDomain *first = core_defined(fixture, "a", NULL);
+    VbDomain *second = core_defined(fixture, "b", NULL);
+    g_autofree char *first_mark =
+        vb_paths_autostart(core_fixture_paths(fixture), vb_domain_info(first)->uuid);
+    g_autofree char *second_mark =
+        vb_paths_autostart(core_fixture_paths(fixture), vb_domain_info(second)->uuid);
+    g_autoptr(CoreReply) marked = core_autostart(fixture, first, TRUE);
+    g_autoptr(CoreReply) undefined = core_undefine(fixture, first);
+    g_autoptr(CoreReply) undefined_first = core_undefine(fixture, second);
+    g_autoptr(CoreReply) refused = core_autostart(fixture, second, TRUE);
+
+    core_reply_assert_ok(marked);
+    core_reply_assert_ok(undefined);
+    core_reply_assert_ok(undefined_first);
+    core_reply_assert_error(refused, VB_ERROR_INVALID_STATE, "no stored definition");
+    g_assert_false(g_file_test(first_mark, G_FILE_TEST_EXISTS));
+    g_assert_false(g_file_test(second_mark, G_FILE_TEST_EXISTS));
+}
+
 /* A running domain that loses its definition becomes transient. */
 static void test_undefine_running(void)
 {
@@ -614,6 +637,7 @@ int main(int argc, char **argv)
     g_test_add_func("/domain/define-race", test_define_race);
     g_test_add_func("/domain/redefine", test_redefine);
     g_test_add_func("/domain/undefine", test_undefine);
+    g_test_add_func("/domain/undefine-and-autostart", test_undefine_and_autostart);
     g_test_add_func("/domain/undefine-running", test_undefine_running);
     g_test_add_func("/domain/create", test_create);
     g_test_add_func("/domain/life", test_life);
