@@ -276,6 +276,22 @@ char *guest_monitor(VbBusFixture *fixture, const char *name, const char *command
     return read_reply(input);
 }
 
+static gboolean says(VbBusFixture *fixture, const char *name, const char *command, const char *text)
+{
+    g_autofree char *reply = guest_monitor(fixture, name, command);
+
+    return strstr(reply, text) != NULL;
+}
+
+void guest_await_monitor(VbBusFixture *fixture, const char *name, const char *command,
+                         const char *text, gboolean has)
+{
+    guint ticking = g_timeout_add(5, tick, NULL);
+
+    VB_BUS_WAIT_UNTIL(says(fixture, name, command, text) == has);
+    g_source_remove(ticking);
+}
+
 void guest_debug(VbBusFixture *fixture, const char *name, const char *command)
 {
     g_autofree char *line = g_strdup_printf(

@@ -62,6 +62,9 @@ GPid guest_await_pid(VbBusFixture *fixture, const char *domain);
 gboolean guest_is_alive(GPid pid);
 /* A QMP command on the second monitor, as JSON; the reply's line, which may be an error. */
 char *guest_monitor(VbBusFixture *fixture, const char *name, const char *command);
+/* Asks until the reply has, or has no longer, that text in it. */
+void guest_await_monitor(VbBusFixture *fixture, const char *name, const char *command,
+                         const char *text, gboolean has);
 /* HMP "qemu-io NODE \"command\"" there. */
 void guest_debug(VbBusFixture *fixture, const char *name, const char *command);
 

@@ -148,7 +148,7 @@ static void test_destroy_silent(void)
         g_string_append(disks, disk);
     }
     g_autofree char *xml = guest_xml(fixture, "guest", disks->str, NULL);
-    g_autofree char *domain = guest_start(client, xml, FALSE);
+    g_autofree char *domain = guest_start(client, xml, TRUE);
     GPid pid = guest_pid(fixture, domain);
     for (guint i = 0; i < G_N_ELEMENTS(took); i++)
         g_free(guest_start_job(client, domain, "Pull", "('vd%c', {'bandwidth': <uint64 1>})",
@@ -167,15 +167,15 @@ static void test_destroy_silent(void)
     g_test_message("AbortJob async on a silent QEMU: median %.1f ms", took[2] / 1000.0);
     g_assert_cmpint(took[2], <, 50000);
 
-    guint32 suspend = vb_bus_client_send(client, domain, VB_IFACE_DOMAIN, "Suspend",
-                                         g_variant_new_parsed(options));
+    guint32 resume = vb_bus_client_send(client, domain, VB_IFACE_DOMAIN, "Resume",
+                                        g_variant_new_parsed(options));
     guint32 reset =
         vb_bus_client_send(client, domain, VB_IFACE_DOMAIN, "Reset", g_variant_new_parsed(options));
     g_free(vb_bus_client_finish_error(client, reset, "Busy"));
     gint64 destroyed = destroy(fixture, client, domain);
     g_test_message("Destroy of a silent QEMU: %.1f ms", destroyed / 1000.0);
     g_assert_cmpint(destroyed, <, DESTROY_US);
-    g_free(vb_bus_client_finish_error(client, suspend, "DomainNotRunning"));
+    g_free(vb_bus_client_finish_error(client, resume, "DomainNotRunning"));
     g_assert_false(guest_is_alive(pid));
     for (guint i = 0; i < G_N_ELEMENTS(took); i++)
         vb_bus_client_next_signal(client, &position, domain, VB_IFACE_BLOCK, "BlockJobCanceled");
