@@ -35,6 +35,7 @@ struct VbQmpPeer {
     gboolean playing; /* the command before the cursor has come */
     gboolean stopped; /* at a pause */
     gboolean holding;
+    guint continued;   /* how often it was told to go on before it had come to a pause */
     GHashTable *names; /* recorded → the client's */
     GHashTable *ids;   /* recorded id → JsonNode, the client's */
 };
@@ -205,8 +206,10 @@ static void play(VbQmpPeer *peer)
             return;
         }
         if (peer->holding && last >= 0 && line->seconds - last >= PAUSE_SECONDS) {
-            peer->stopped = TRUE;
-            return;
+            peer->stopped = peer->continued == 0;
+            if (peer->stopped)
+                return;
+            peer->continued--;
         }
         last = line->seconds;
         peer->cursor++;
@@ -372,6 +375,8 @@ void vb_qmp_peer_set_holding(VbQmpPeer *peer, gboolean holding)
 
 void vb_qmp_peer_continue(VbQmpPeer *peer)
 {
+    if (!peer->stopped)
+        peer->continued++;
     peer->stopped = FALSE;
     play(peer);
 }

@@ -42,7 +42,7 @@ int vb_qmp_peer_connect(VbQmpPeer *peer);
 void vb_qmp_peer_listen(VbQmpPeer *peer, int fd);
 
 /* With holding on, the peer stops where the recording has a pause of at least 0.1 s after a
- * message, until it is told to continue. */
+ * message, until it is told to continue, or goes on there when it was told so before. */
 void vb_qmp_peer_set_holding(VbQmpPeer *peer, gboolean holding);
 void vb_qmp_peer_continue(VbQmpPeer *peer);
 
