@@ -107,10 +107,11 @@ static void test_destroy_suspend(void)
     g_autofree char *domain = guest_start_on_nbd(fixture);
     GPid pid = guest_pid(fixture, domain);
 
-    vb_bus_client_do(client, domain, VB_IFACE_DOMAIN, "Resume");
     g_subprocess_send_signal(server, SIGSTOP);
     g_autofree char *job = guest_start_job(client, domain, "Pull", "('vda', {})");
     g_free(guest_monitor(fixture, "guest", "{\"execute\": \"query-jobs\"}"));
+    /* Only now: a read of the guest's own would hold the monitor before it is asked to stop. */
+    vb_bus_client_do(client, domain, VB_IFACE_DOMAIN, "Resume");
     guint from = vb_bus_client_position(client);
     guint32 suspend = vb_bus_client_send(client, domain, VB_IFACE_DOMAIN, "Suspend",
                                          g_variant_new_parsed(options));

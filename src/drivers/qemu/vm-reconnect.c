@@ -14,7 +14,7 @@
 #include <signal.h>
 #include <string.h>
 
-#define RETRY_MS 1000u
+#define RETRY_MS 200u
 
 struct VbQemuReconnect {
     VbQemuVm *vm;
