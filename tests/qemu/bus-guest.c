@@ -158,8 +158,10 @@ GSubprocess *guest_start_nbd(VbBusFixture *fixture, const char *option, const ch
     for (; *plugin != NULL; plugin++)
         g_ptr_array_add(argv, (char *)*plugin);
     g_ptr_array_add(argv, NULL);
+    /* Not on our own output: a server that outlives a test that failed would keep that open. */
     server =
-        vb_bus_fixture_spawn(fixture, (const char *const *)argv->pdata, G_SUBPROCESS_FLAGS_NONE);
+        vb_bus_fixture_spawn(fixture, (const char *const *)argv->pdata,
+                             G_SUBPROCESS_FLAGS_STDOUT_SILENCE | G_SUBPROCESS_FLAGS_STDERR_SILENCE);
     guest_await_file(socket);
     return server;
 }
