@@ -113,7 +113,7 @@ static void test_killed(gconstpointer data)
     g_assert_cmpuint(count_ends(client, domain), ==, 0);
     /* What can end meanwhile does so. */
     g_timeout_add(200, on_pause, &paused);
-    VB_BUS_WAIT_UNTIL(paused);
+    VB_WAIT_FOR(paused);
     vb_bus_fixture_start_daemon(fixture);
 
     check_end(client, domain, job, row);

@@ -127,11 +127,10 @@ static guint run_batch(VbBusFixture *fixture, guint batch, const char *orders, g
         g_autoptr(GVariant) started = vb_bus_client_finish(client, shots[i].start);
 
         g_variant_get(started, "(o)", &shots[i].job);
-        VB_BUS_WAIT_UNTIL(shots[i].abort && vb_bus_client_reply(client, shots[i].abort));
+        VB_WAIT_FOR(shots[i].abort && vb_bus_client_reply(client, shots[i].abort));
     }
     for (guint i = 0; i < DISKS; i++)
-        VB_BUS_WAIT_UNTIL(
-            vb_bus_client_count(client, from, shots[i].job, VB_IFACE_JOB, "Finished") > 0);
+        VB_WAIT_FOR(vb_bus_client_count(client, from, shots[i].job, VB_IFACE_JOB, "Finished") > 0);
     vb_bus_client_do(client, domain, VB_IFACE_DOMAIN, "Destroy");
     for (guint i = 0; i < DISKS; i++)
         n_canceled += check_shot(&shots[i], from);

@@ -48,7 +48,7 @@ static Outcome run_program(VbBusFixture *fixture, const char *const *argv)
     Outcome outcome = {-2, NULL, NULL};
 
     g_subprocess_communicate_utf8_async(process, NULL, NULL, on_communicated, &outcome);
-    VB_BUS_WAIT_UNTIL(outcome.status != -2);
+    VB_WAIT_FOR(outcome.status != -2);
     return outcome;
 }
 
@@ -319,7 +319,7 @@ static void check_as_owner(VbBusFixture *fixture, const char *program, const cha
     g_mkdir(dir, 0700);
     g_assert_cmpint(chown(dir, NOBODY, (gid_t)-1), ==, 0);
     daemon = vb_bus_fixture_spawn(fixture, argv, G_SUBPROCESS_FLAGS_NONE);
-    VB_BUS_WAIT_UNTIL(vb_bus_fixture_name_is_owned(fixture));
+    VB_WAIT_FOR(vb_bus_fixture_name_is_owned(fixture));
     {
         g_auto(Outcome) owner = define_as(fixture, G_STRINGIFY(NOBODY), "alpha");
         g_auto(Outcome) stranger = define_as(fixture, G_STRINGIFY(DAEMON), "beta");
@@ -334,7 +334,7 @@ static void check_as_owner(VbBusFixture *fixture, const char *program, const cha
         check_dismiss(fixture);
     g_subprocess_send_signal(daemon, SIGTERM);
     g_assert_cmpint(vb_bus_fixture_wait_exit(fixture, daemon), ==, 0);
-    VB_BUS_WAIT_UNTIL(!vb_bus_fixture_name_is_owned(fixture));
+    VB_WAIT_FOR(!vb_bus_fixture_name_is_owned(fixture));
 }
 
 static void test_session_rules(void)

@@ -104,7 +104,7 @@ VbBusClient *vb_bus_client_new(VbBusFixture *fixture)
     reply = g_dbus_connection_call_sync(
         client->connection, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
         "AddMatch", g_variant_new("(s)", "type='signal',sender='" VB_BUS_NAME "'"), NULL,
-        G_DBUS_CALL_FLAGS_NONE, VB_BUS_DEADLINE_SECONDS * 1000, NULL, &error);
+        G_DBUS_CALL_FLAGS_NONE, VB_WAIT_SECONDS * 1000, NULL, &error);
     g_assert_no_error(error);
     return client;
 }
@@ -184,7 +184,7 @@ static const VbBusMessage *await_message(VbBusClient *client, guint index, guint
     const VbBusMessage *message;
 
     while ((message = vb_bus_client_message(client, index)) == NULL)
-        if (!vb_bus_iterate(deadline)) {
+        if (!vb_wait_turn(deadline)) {
             vb_bus_client_dump(client, from);
             g_error("after message %u there was no %s", from, what);
         }
@@ -195,7 +195,7 @@ const VbBusMessage *vb_bus_client_next_signal(VbBusClient *client, guint *positi
                                               const char *path, const char *interface,
                                               const char *member)
 {
-    gint64 deadline = vb_bus_deadline();
+    gint64 deadline = vb_wait_deadline();
 
     for (guint i = *position;; i++) {
         const VbBusMessage *message =
@@ -227,7 +227,7 @@ static gboolean is_change(const VbBusMessage *message, const char *path, const c
 GVariant *vb_bus_client_next_change(VbBusClient *client, guint *position, const char *path,
                                     const char *interface, const char *property)
 {
-    gint64 deadline = vb_bus_deadline();
+    gint64 deadline = vb_wait_deadline();
     GVariant *value = NULL;
 
     for (guint i = *position;; i++) {
@@ -242,7 +242,7 @@ GVariant *vb_bus_client_next_change(VbBusClient *client, guint *position, const 
 
 const VbBusMessage *vb_bus_client_next_reply(VbBusClient *client, guint *position, guint32 serial)
 {
-    gint64 deadline = vb_bus_deadline();
+    gint64 deadline = vb_wait_deadline();
 
     for (guint i = *position;; i++) {
         const VbBusMessage *message = await_message(client, i, *position, deadline, "reply");
@@ -285,10 +285,10 @@ guint32 vb_bus_client_send(VbBusClient *client, const char *path, const char *in
 static const VbBusMessage *await_reply(VbBusClient *client, guint32 serial)
 {
     const VbBusMessage *reply;
-    gint64 deadline = vb_bus_deadline();
+    gint64 deadline = vb_wait_deadline();
 
     while ((reply = vb_bus_client_reply(client, serial)) == NULL)
-        if (!vb_bus_iterate(deadline)) {
+        if (!vb_wait_turn(deadline)) {
             vb_bus_client_dump(client, 0);
             g_error("no reply to call %u", serial);
         }

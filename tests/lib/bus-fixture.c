@@ -62,35 +62,6 @@ static const char system_policy[] =
     "  </policy>\n"
     "  <include>" VB_TEST_BUS_POLICY "</include>\n";
 
-/* ---- waiting ----------------------------------------------------------------------------------
- */
-
-gint64 vb_bus_deadline(void)
-{
-    return g_get_monotonic_time() + VB_BUS_DEADLINE_SECONDS * G_USEC_PER_SEC;
-}
-
-static gboolean end_turn(GSource *source, GSourceFunc callback, gpointer data)
-{
-    return G_SOURCE_REMOVE;
-}
-
-gboolean vb_bus_iterate(gint64 deadline)
-{
-    static GSourceFuncs timer_funcs = {.dispatch = end_turn};
-    GSource *timer;
-
-    if (g_get_monotonic_time() >= deadline)
-        return FALSE;
-    timer = g_source_new(&timer_funcs, sizeof(GSource));
-    g_source_set_ready_time(timer, deadline);
-    g_source_attach(timer, NULL);
-    g_main_context_iteration(NULL, TRUE);
-    g_source_destroy(timer);
-    g_source_unref(timer);
-    return TRUE;
-}
-
 /* ---- processes --------------------------------------------------------------------------------
  */
 
@@ -140,7 +111,7 @@ int vb_bus_fixture_wait_exit(VbBusFixture *fixture, GSubprocess *process)
     gboolean done = FALSE;
 
     g_subprocess_wait_async(process, NULL, note_exit, &done);
-    VB_BUS_WAIT_UNTIL(done);
+    VB_WAIT_FOR(done);
     return exit_status(process);
 }
 
@@ -186,21 +157,21 @@ void vb_bus_fixture_start_daemon(VbBusFixture *fixture)
 {
     fixture->end_expected = FALSE;
     launch_daemon(fixture, NULL);
-    VB_BUS_WAIT_UNTIL(fixture->owner != NULL);
+    VB_WAIT_FOR(fixture->owner != NULL);
 }
 
 void vb_bus_fixture_start_doomed_daemon(VbBusFixture *fixture, const char *const *environment)
 {
     fixture->end_expected = TRUE;
     launch_daemon(fixture, environment);
-    VB_BUS_WAIT_UNTIL(fixture->owner != NULL || fixture->daemon == NULL);
+    VB_WAIT_FOR(fixture->owner != NULL || fixture->daemon == NULL);
 }
 
 int vb_bus_fixture_await_daemon_exit(VbBusFixture *fixture)
 {
     fixture->end_expected = TRUE;
-    VB_BUS_WAIT_UNTIL(fixture->daemon == NULL);
-    VB_BUS_WAIT_UNTIL(fixture->owner == NULL);
+    VB_WAIT_FOR(fixture->daemon == NULL);
+    VB_WAIT_FOR(fixture->owner == NULL);
     return fixture->exit_status;
 }
 
@@ -264,7 +235,7 @@ static void start_bus(VbBusFixture *fixture)
     stream = g_data_input_stream_new(g_subprocess_get_stdout_pipe(fixture->bus));
     g_data_input_stream_read_line_async(stream, G_PRIORITY_DEFAULT, NULL, on_address_read,
                                         &fixture->address);
-    VB_BUS_WAIT_UNTIL(fixture->address != NULL);
+    VB_WAIT_FOR(fixture->address != NULL);
 }
 
 VbBusFixture *vb_bus_fixture_new(VbBusFixtureFlags flags)

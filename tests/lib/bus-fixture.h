@@ -18,6 +18,8 @@
 
 #include <gio/gio.h>
 
+#include "wait.h"
+
 #define VB_BUS_NAME "org.virtbus1"
 #define VB_PATH_ROOT "/org/virtbus1"
 #define VB_PATH_MANAGER "/org/virtbus1/manager"
@@ -30,27 +32,6 @@
 #define VB_IFACE_OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
 #define VB_IFACE_PEER "org.freedesktop.DBus.Peer"
 #define VB_IFACE_INTROSPECTABLE "org.freedesktop.DBus.Introspectable"
-
-/* How long any wait may take. */
-#define VB_BUS_DEADLINE_SECONDS 20
-
-/* ---- waiting ----------------------------------------------------------------------------------
- */
-
-/* Monotonic µs, VB_BUS_DEADLINE_SECONDS from now. */
-gint64 vb_bus_deadline(void);
-/* One turn of the default main context, at most until the deadline. FALSE: it has passed. */
-gboolean vb_bus_iterate(gint64 deadline);
-
-#define VB_BUS_WAIT_UNTIL(condition)                                                               \
-    G_STMT_START                                                                                   \
-    {                                                                                              \
-        gint64 deadline_ = vb_bus_deadline();                                                      \
-        while (!(condition))                                                                       \
-            if (!vb_bus_iterate(deadline_))                                                        \
-                g_error("%s:%d: still not: %s", __FILE__, __LINE__, #condition);                   \
-    }                                                                                              \
-    G_STMT_END
 
 /* ---- the bus and the daemon -------------------------------------------------------------------
  */

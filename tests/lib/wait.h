@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Waiting in the default main context under a deadline, for unit tests.
+ * Waiting in the default main context under a deadline: what every test waits with.
  *
  *     VB_WAIT_FOR(replies->len == 2);
  */
@@ -10,7 +10,14 @@
 #include <glib.h>
 #include <signal.h>
 
+/* How long any wait may take. */
 #define VB_WAIT_SECONDS 20
+
+/* Monotonic µs, VB_WAIT_SECONDS from now. */
+static inline gint64 vb_wait_deadline(void)
+{
+    return g_get_monotonic_time() + VB_WAIT_SECONDS * G_USEC_PER_SEC;
+}
 
 static inline gboolean vb_wait_over(gpointer over)
 {
@@ -35,7 +42,7 @@ static inline gboolean vb_wait_turn(gint64 deadline)
 #define VB_WAIT_FOR(condition)                                                                     \
     G_STMT_START                                                                                   \
     {                                                                                              \
-        gint64 deadline_ = g_get_monotonic_time() + VB_WAIT_SECONDS * G_USEC_PER_SEC;              \
+        gint64 deadline_ = vb_wait_deadline();                                                     \
         while (!(condition)) {                                                                     \
             if (!vb_wait_turn(deadline_))                                                          \
                 g_error("%s:%d: still not: %s", __FILE__, __LINE__, #condition);                   \

@@ -95,7 +95,7 @@ static void next_line(Monitor *monitor)
     monitor->reading = TRUE;
     g_data_input_stream_read_line_async(monitor->stream, G_PRIORITY_DEFAULT, NULL, line_read,
                                         monitor);
-    VB_BUS_WAIT_UNTIL(!monitor->reading);
+    VB_WAIT_FOR(!monitor->reading);
     g_assert_nonnull(monitor->line);
 }
 

@@ -81,7 +81,7 @@ void guest_await_file(const char *path)
     /* Nothing tells of it, so this looks now and then. */
     guint ticking = g_timeout_add(5, tick, NULL);
 
-    VB_BUS_WAIT_UNTIL(g_file_test(path, G_FILE_TEST_EXISTS));
+    VB_WAIT_FOR(g_file_test(path, G_FILE_TEST_EXISTS));
     g_source_remove(ticking);
 }
 
@@ -216,7 +216,7 @@ GPid guest_await_pid(VbBusFixture *fixture, const char *domain)
 {
     guint ticking = g_timeout_add(5, tick, NULL);
 
-    VB_BUS_WAIT_UNTIL(read_pid(fixture, domain) > 0);
+    VB_WAIT_FOR(read_pid(fixture, domain) > 0);
     g_source_remove(ticking);
     return guest_pid(fixture, domain);
 }
@@ -267,7 +267,7 @@ char *guest_monitor(VbBusFixture *fixture, const char *name, const char *command
     g_autoptr(GDataInputStream) input = NULL;
     g_autoptr(GError) error = NULL;
 
-    g_socket_client_set_timeout(client, VB_BUS_DEADLINE_SECONDS);
+    g_socket_client_set_timeout(client, VB_WAIT_SECONDS);
     connection = g_socket_client_connect(client, G_SOCKET_CONNECTABLE(address), NULL, &error);
     g_assert_no_error(error);
     input = g_data_input_stream_new(g_io_stream_get_input_stream(G_IO_STREAM(connection)));
@@ -290,7 +290,7 @@ void guest_await_monitor(VbBusFixture *fixture, const char *name, const char *co
 {
     guint ticking = g_timeout_add(5, tick, NULL);
 
-    VB_BUS_WAIT_UNTIL(says(fixture, name, command, text) == has);
+    VB_WAIT_FOR(says(fixture, name, command, text) == has);
     g_source_remove(ticking);
 }
 
@@ -390,7 +390,7 @@ char *guest_start_job(VbBusClient *client, const char *domain, const char *metho
     va_start(args, params);
     guint32 serial = send_text(client, domain, method, params, args);
     va_end(args);
-    VB_BUS_WAIT_UNTIL(vb_bus_client_reply(client, serial) != NULL);
+    VB_WAIT_FOR(vb_bus_client_reply(client, serial) != NULL);
     return guest_job_of(vb_bus_client_reply(client, serial));
 }
 
@@ -454,7 +454,7 @@ GuestEnd guest_await_end(VbBusClient *client, guint from, const char *job, const
 {
     GuestEnd end;
 
-    VB_BUS_WAIT_UNTIL(guest_find_end(client, from, job, 0, &end));
+    VB_WAIT_FOR(guest_find_end(client, from, job, 0, &end));
     g_autofree char *what = g_strdup_printf("%s %s", end.message->member, end.reason);
     g_assert_cmpstr(what, ==, expected);
     return end;

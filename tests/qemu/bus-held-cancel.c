@@ -147,8 +147,8 @@ static void test_waiting(void)
     g_assert_cmpstr(end.type, ==, "pull");
 
     /* The disk was free for whoever heard of it, and the pull does its work now. */
-    VB_BUS_WAIT_UNTIL(restarter.serial != 0);
-    VB_BUS_WAIT_UNTIL(vb_bus_client_reply(reader, restarter.serial) != NULL);
+    VB_WAIT_FOR(restarter.serial != 0);
+    VB_WAIT_FOR(vb_bus_client_reply(reader, restarter.serial) != NULL);
     g_autofree char *next = guest_job_of(vb_bus_client_reply(reader, restarter.serial));
     guest_await_end(client, from, next, "BlockJobCompleted done");
     g_assert_cmpuint(guest_count_ends(client, from, NULL), ==, 2);

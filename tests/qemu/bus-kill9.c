@@ -181,14 +181,14 @@ static void live_until_death(const Scene *scene, Story story)
 {
     guint32 serial = send_start(scene, story);
 
-    VB_BUS_WAIT_UNTIL(vb_bus_client_reply(scene->client, serial) != NULL);
+    VB_WAIT_FOR(vb_bus_client_reply(scene->client, serial) != NULL);
     if (story != PULL_COMPLETE && vb_bus_client_reply(scene->client, serial)->error == NULL) {
         if (story != PULL_CANCEL)
-            VB_BUS_WAIT_UNTIL(is_ready(scene) || daemon_is_dead(scene));
+            VB_WAIT_FOR(is_ready(scene) || daemon_is_dead(scene));
         if (!daemon_is_dead(scene))
             send_end(scene, story);
     }
-    VB_BUS_WAIT_UNTIL(daemon_is_dead(scene));
+    VB_WAIT_FOR(daemon_is_dead(scene));
     g_assert_cmpint(vb_bus_fixture_await_daemon_exit(scene->fixture), ==, -1);
 }
 
@@ -218,7 +218,7 @@ static void assert_one_end(const Scene *scene, Story story, Second life)
     g_assert_cmpint(first.pivoted, ==, outcomes[story].pivoted);
     g_assert_cmpint(first.consistent, ==, outcomes[story].consistent);
     if (life == REPEAT) {
-        VB_BUS_WAIT_UNTIL(guest_find_end(scene->client, scene->begin, JOB, 1, &second));
+        VB_WAIT_FOR(guest_find_end(scene->client, scene->begin, JOB, 1, &second));
         g_assert_cmpuint(second.serial, ==, first.serial);
         g_assert_true(g_variant_equal(second.message->body, first.message->body));
     }
@@ -382,7 +382,7 @@ static void wait_for_dots(VbBusFixture *fixture, guint32 n)
 {
     guint ticking = g_timeout_add(5, tick, NULL);
 
-    VB_BUS_WAIT_UNTIL(count_dots(fixture) >= n);
+    VB_WAIT_FOR(count_dots(fixture) >= n);
     g_source_remove(ticking);
 }
 

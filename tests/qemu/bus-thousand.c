@@ -224,11 +224,11 @@ static void test_thousand(void)
         start(&run.slots[i]);
     }
     while (run.ended < N_JOBS) {
-        gint64 deadline = vb_bus_deadline();
+        gint64 deadline = vb_wait_deadline();
         guint before = run.ended;
         while (run.ended == before) {
-            if (!vb_bus_iterate(deadline))
-                g_error("no job has ended for %d s", VB_BUS_DEADLINE_SECONDS);
+            if (!vb_wait_turn(deadline))
+                g_error("no job has ended for %d s", VB_WAIT_SECONDS);
             look(&run);
         }
     }

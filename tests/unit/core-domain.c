@@ -295,9 +295,9 @@ static void test_life(void)
     core_do(fixture, domain, VB_DOMAIN_OP_RESUME);
     core_do(fixture, domain, VB_DOMAIN_OP_RESET);
     core_do(fixture, domain, VB_DOMAIN_OP_REBOOT);
-    CORE_WAIT(core_fixture_count(fixture, "lifecycle a rebooted/*") == 2);
+    VB_WAIT_FOR(core_fixture_count(fixture, "lifecycle a rebooted/*") == 2);
     core_do(fixture, domain, VB_DOMAIN_OP_SHUTDOWN);
-    CORE_WAIT(!vb_domain_is_active(domain));
+    VB_WAIT_FOR(!vb_domain_is_active(domain));
     g_assert_cmpuint(vb_domain_info(domain)->id, ==, 0);
     g_assert_false(run_dir_exists(fixture, domain));
     core_fixture_assert_order(
@@ -381,16 +381,16 @@ static void test_guest(void)
     g_assert_cmpint(vb_domain_info(deaf)->state, ==, VB_DOMAIN_RUNNING);
     g_assert_cmpint(vb_domain_info(paused)->state, ==, VB_DOMAIN_PAUSED);
     core_do(fixture, paused, VB_DOMAIN_OP_RESUME);
-    CORE_WAIT(!vb_domain_is_active(paused));
+    VB_WAIT_FOR(!vb_domain_is_active(paused));
 
     core_reply_assert_ok(restarts);
     again = restarts->domain;
     core_do(fixture, again, VB_DOMAIN_OP_START);
     core_do(fixture, again, VB_DOMAIN_OP_SHUTDOWN);
-    CORE_WAIT(core_fixture_count(fixture, "lifecycle again rebooted/*") == 1);
+    VB_WAIT_FOR(core_fixture_count(fixture, "lifecycle again rebooted/*") == 1);
     g_assert_true(vb_domain_is_active(again));
     core_do(fixture, again, VB_DOMAIN_OP_REBOOT);
-    CORE_WAIT(!vb_domain_is_active(again));
+    VB_WAIT_FOR(!vb_domain_is_active(again));
 }
 
 static void test_crash(void)
@@ -614,7 +614,7 @@ static void test_no_space_for_pivot(void)
     g_autoptr(CoreReply) pivot = NULL;
     const VbDiskDef *disk;
 
-    CORE_WAIT(vb_job_info(job)->ready);
+    VB_WAIT_FOR(vb_job_info(job)->ready);
     limit_files(10);
     pivot = core_pivot(fixture, job, VB_JOB_WAIT);
     core_reply_wait(pivot);

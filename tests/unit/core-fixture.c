@@ -141,32 +141,11 @@ static const VbDriverEvents events = {
 
 /* ---- the main loop ---- */
 
-static gboolean on_wake(gpointer user_data)
-{
-    *(gboolean *)user_data = TRUE;
-    return G_SOURCE_REMOVE;
-}
-
-gboolean core_fixture_iterate(gint64 deadline)
-{
-    gint64 left = deadline - g_get_monotonic_time();
-    gboolean late = FALSE;
-    guint timer;
-
-    if (left <= 0)
-        return FALSE;
-    timer = g_timeout_add(left / 1000 + 1, on_wake, &late);
-    g_main_context_iteration(NULL, TRUE);
-    if (!late)
-        g_source_remove(timer);
-    return TRUE;
-}
-
 void core_fixture_run_for(guint ms)
 {
     gint64 deadline = g_get_monotonic_time() + ms * G_GINT64_CONSTANT(1000);
 
-    while (core_fixture_iterate(deadline))
+    while (vb_wait_turn(deadline))
         ;
 }
 
@@ -244,7 +223,7 @@ void core_fixture_run_first_life(CoreFixture *fixture, const char *path)
     g_auto(GStrv) lines = NULL;
 
     g_setenv(ROOT_VARIABLE, fixture->root, TRUE);
-    g_test_trap_subprocess(path, CORE_DEADLINE_SECONDS * G_USEC_PER_SEC,
+    g_test_trap_subprocess(path, VB_WAIT_SECONDS * G_USEC_PER_SEC,
                            G_TEST_SUBPROCESS_INHERIT_STDERR);
     g_unsetenv(ROOT_VARIABLE);
     g_test_trap_assert_passed();
@@ -413,10 +392,10 @@ static void finish(CoreReply *reply)
 
 void core_reply_wait(CoreReply *reply)
 {
-    gint64 deadline = g_get_monotonic_time() + CORE_DEADLINE_SECONDS * G_USEC_PER_SEC;
+    gint64 deadline = vb_wait_deadline();
 
     while (!reply->done)
-        if (!core_fixture_iterate(deadline)) {
+        if (!vb_wait_turn(deadline)) {
             core_fixture_dump(reply->fixture);
             g_error("no reply to '%s'", reply->name);
         }

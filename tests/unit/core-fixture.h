@@ -6,9 +6,7 @@
 #pragma once
 
 #include "host.h"
-
-/* How long any wait may take. */
-#define CORE_DEADLINE_SECONDS 20
+#include "wait.h"
 
 typedef struct CoreFixture CoreFixture;
 
@@ -35,20 +33,8 @@ void core_fixture_exit(CoreFixture *fixture) G_GNUC_NORETURN;
 void core_fixture_load(CoreFixture *fixture);
 void core_fixture_announce(CoreFixture *fixture);
 
-/* One turn of the main loop. */
-gboolean core_fixture_iterate(gint64 deadline);
 /* Lets that much time pass with the main loop running. */
 void core_fixture_run_for(guint ms);
-
-#define CORE_WAIT(condition)                                                                       \
-    G_STMT_START                                                                                   \
-    {                                                                                              \
-        gint64 deadline_ = g_get_monotonic_time() + CORE_DEADLINE_SECONDS * G_USEC_PER_SEC;        \
-        while (!(condition))                                                                       \
-            if (!core_fixture_iterate(deadline_))                                                  \
-                g_error("%s:%d: still not: %s", __FILE__, __LINE__, #condition);                   \
-    }                                                                                              \
-    G_STMT_END
 
 /* Called from within job_concluded, after it was logged. */
 typedef void (*CoreConcluded)(VbJob *job, gpointer user_data);

@@ -12,7 +12,7 @@
 
 static void wait_state(VbJob *job, VbJobState state)
 {
-    CORE_WAIT(vb_job_info(job)->state == state);
+    VB_WAIT_FOR(vb_job_info(job)->state == state);
 }
 
 /* ---- pivot ---- */
@@ -115,7 +115,7 @@ static void test_cancel_while_finalizing(void)
 
     wait_state(job, VB_JOB_READY);
     pivot = core_pivot(fixture, job, VB_JOB_WAIT);
-    CORE_WAIT(!vb_job_is_cancelable(job));
+    VB_WAIT_FOR(!vb_job_is_cancelable(job));
     g_assert_true(vb_job_is_live(job));
     forced = core_cancel(fixture, job, VB_JOB_FORCE);
     core_reply_assert_error(forced, VB_ERROR_BLOCK_JOB_ENDING, "a pivot is pending");
@@ -269,8 +269,8 @@ static void test_held_until_release(gconstpointer faults)
     g_assert_true(vb_job_is_live(job));
     g_assert_cmpuint(core_fixture_count(fixture, "domain a state crashed*"), ==, 0);
     vb_job_release(job);
-    CORE_WAIT(core_fixture_count_ends(fixture) == 1);
-    CORE_WAIT(strstr(faults, "crash") == NULL || !vb_domain_is_active(domain));
+    VB_WAIT_FOR(core_fixture_count_ends(fixture) == 1);
+    VB_WAIT_FOR(strstr(faults, "crash") == NULL || !vb_domain_is_active(domain));
     core_fixture_assert_order(fixture, "reply start-job: ok", "job 1 state concluded", NULL);
 }
 
@@ -283,7 +283,7 @@ static void test_domain_dies_in_start(void)
     g_autoptr(CoreReply) reply = core_start_job(fixture, domain, VB_JOB_PULL, "vda");
 
     core_reply_assert_error(reply, VB_ERROR_DOMAIN_NOT_RUNNING, NULL);
-    CORE_WAIT(!vb_domain_is_active(domain));
+    VB_WAIT_FOR(!vb_domain_is_active(domain));
     g_assert_cmpuint(core_fixture_count(fixture, "job *"), ==, 0);
 }
 
@@ -349,7 +349,7 @@ static void test_progress(void)
     VbDomain *domain = core_running(fixture, "a", "<test:block-job length='100000'/>");
     VbJob *job = core_job(fixture, domain, VB_JOB_PULL, "vda");
 
-    CORE_WAIT(vb_job_info(job)->total == 100000 && vb_job_info(job)->current > 0);
+    VB_WAIT_FOR(vb_job_info(job)->total == 100000 && vb_job_info(job)->current > 0);
     g_assert_cmpuint(vb_job_info(job)->current, <, 100000);
 }
 

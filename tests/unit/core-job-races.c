@@ -110,7 +110,7 @@ static void test_thousand(gconstpointer data)
             g_timeout_add(g_test_rand_int_range(0, DURATION * 3 / 2), on_shot, &shots[i]);
         }
         for (guint i = 0; i < DISKS; i++) {
-            CORE_WAIT(shots[i].reply && shots[i].reply->done && !vb_job_is_live(shots[i].job));
+            VB_WAIT_FOR(shots[i].reply && shots[i].reply->done && !vb_job_is_live(shots[i].job));
             n_canceled += check_shot(&shots[i], ends);
         }
         core_do(fixture, start->domain, VB_DOMAIN_OP_DESTROY);

@@ -14,7 +14,7 @@
 
 static void wait_state(VbJob *job, VbJobState state)
 {
-    CORE_WAIT(vb_job_info(job)->state == state);
+    VB_WAIT_FOR(vb_job_info(job)->state == state);
 }
 
 /* ---- emission ---- */
@@ -489,7 +489,7 @@ static void test_shut_down(void)
     core_job(fixture, domain, VB_JOB_PULL, "vda");
     core_do(fixture, domain, VB_DOMAIN_OP_SHUTDOWN);
     g_assert_true(vb_domain_is_active(domain));
-    CORE_WAIT(!vb_domain_is_active(domain));
+    VB_WAIT_FOR(!vb_domain_is_active(domain));
     core_fixture_assert_order(fixture, "reply shutdown: ok",
                               "job 1 CANCELED domain-stopped synthesized",
                               "domain a state shut-off/shutdown", NULL);
@@ -502,7 +502,7 @@ static void test_crash(void)
     VbDomain *domain = core_running(fixture, "a", "<test:crash after='60'/>");
 
     core_job(fixture, domain, VB_JOB_PULL, "vda");
-    CORE_WAIT(!vb_domain_is_active(domain));
+    VB_WAIT_FOR(!vb_domain_is_active(domain));
     core_fixture_assert_order(fixture, "job 1 FAILED domain-crashed synthesized",
                               "domain a state crashed/crashed", "lifecycle a crashed/crashed",
                               NULL);
@@ -519,7 +519,7 @@ static void test_crash_on_cancel(gconstpointer faults)
     g_autoptr(CoreReply) reply = core_cancel(fixture, job, VB_JOB_WAIT);
 
     core_reply_assert_ok(reply);
-    CORE_WAIT(!vb_domain_is_active(domain));
+    VB_WAIT_FOR(!vb_domain_is_active(domain));
     core_fixture_assert_order(fixture, "job 1 CANCELED domain-crashed synthesized",
                               "domain a state crashed/crashed", NULL);
     g_assert_cmpuint(core_fixture_count_ends(fixture), ==, 1);

@@ -32,7 +32,7 @@ static void block(Stub *stub)
 static void unblock(Stub *stub)
 {
     stub_unblock_definition(stub, BLOCKER_UUID);
-    STUB_WAIT(stub_lines(stub, "reply blocker*") == 1);
+    VB_WAIT_FOR(stub_lines(stub, "reply blocker*") == 1);
 }
 
 static const char *stored_source(VbDomain *domain)
@@ -45,17 +45,17 @@ static const char *stored_source(VbDomain *domain)
 static void pivot_to_pending(Stub *stub, VbJob *job)
 {
     stub_pivot(stub, job, VB_JOB_WAIT, "pivot");
-    STUB_WAIT(stub->count[STUB_COMPLETE] == 1);
+    VB_WAIT_FOR(stub->count[STUB_COMPLETE] == 1);
     vb_job_report_status(job, VB_JOB_STATUS_PENDING, 10, 10);
     stub_settle();
 }
 
 static void finish_pivot(Stub *stub, VbJob *job)
 {
-    STUB_WAIT(stub->count[STUB_FINALIZE] == 1);
+    VB_WAIT_FOR(stub->count[STUB_FINALIZE] == 1);
     stub->root_is_target = TRUE;
     vb_job_report_completed(job, NULL, 10, 10);
-    STUB_WAIT(stub_lines(stub, "reply pivot ok") == 1);
+    VB_WAIT_FOR(stub_lines(stub, "reply pivot ok") == 1);
     g_assert_cmpuint(stub_lines(stub, "job 1 END completed done"), ==, 1);
 }
 
@@ -74,11 +74,11 @@ static void test_refused_unknown(void)
     stub->fail[STUB_QUERY] = "no answer";
     asked = stub->count[STUB_QUERY];
     stub_cancel(stub, job, VB_JOB_WAIT, "cancel");
-    STUB_WAIT(stub->count[STUB_QUERY] > asked);
+    VB_WAIT_FOR(stub->count[STUB_QUERY] > asked);
     stub_settle();
     g_assert_cmpuint(stub_lines(stub, "reply cancel*"), ==, 0);
     stub->fail[STUB_QUERY] = NULL;
-    STUB_WAIT(stub_lines(stub, "reply cancel: not now") == 1);
+    VB_WAIT_FOR(stub_lines(stub, "reply cancel: not now") == 1);
     g_assert_false(vb_job_info(job)->cancel_requested);
     g_assert_cmpint(vb_job_info(job)->state, ==, VB_JOB_RUNNING);
 }
@@ -93,7 +93,7 @@ static void test_refused_then_forced(void)
     stub->keep[STUB_QUERY] = TRUE;
     stub->fail[STUB_CANCEL] = "not softly";
     stub_cancel(stub, job, VB_JOB_WAIT, "soft");
-    STUB_WAIT(stub->waiting[STUB_QUERY]->len > 0);
+    VB_WAIT_FOR(stub->waiting[STUB_QUERY]->len > 0);
     stub->fail[STUB_CANCEL] = NULL;
     stub_cancel(stub, job, VB_JOB_FORCE, "force");
     while (stub->waiting[STUB_QUERY]->len > 0)
@@ -101,7 +101,7 @@ static void test_refused_then_forced(void)
     stub_settle();
     g_assert_true(vb_job_info(job)->cancel_requested);
     vb_job_report_canceled(job, 10, 10);
-    STUB_WAIT(stub_lines(stub, "reply force ok") == 1);
+    VB_WAIT_FOR(stub_lines(stub, "reply force ok") == 1);
     g_assert_cmpuint(stub_lines(stub, "reply soft ok"), ==, 1);
     g_assert_cmpuint(stub_lines(stub, "job 1 END canceled requested"), ==, 1);
 }
@@ -127,7 +127,7 @@ static void test_gone_while_storing(void)
     VbJob *job = stub_ready_copy(stub, domain);
 
     pivot_to_pending(stub, job);
-    STUB_WAIT(stub->count[STUB_FINALIZE] == 1);
+    VB_WAIT_FOR(stub->count[STUB_FINALIZE] == 1);
     block(stub);
     vb_job_report_completed(job, "disk on fire", 10, 10);
     stub_settle();
@@ -155,7 +155,7 @@ static void test_undefine_and_pivot(void)
     stub_undefine(stub, domain, "undefine");
     pivot_to_pending(stub, job);
     unblock(stub);
-    STUB_WAIT(stub_lines(stub, "reply undefine ok") == 1);
+    VB_WAIT_FOR(stub_lines(stub, "reply undefine ok") == 1);
     finish_pivot(stub, job);
     contents = stub_read(path);
     g_assert_cmpstr(contents, ==, "");
@@ -177,7 +177,7 @@ static void test_redefine_and_pivot(void)
     stub_settle();
     pivot_to_pending(stub, job);
     unblock(stub);
-    STUB_WAIT(stub_lines(stub, "reply redefine ok") == 1);
+    VB_WAIT_FOR(stub_lines(stub, "reply redefine ok") == 1);
     finish_pivot(stub, job);
     g_assert_cmpstr(vb_domain_stored_def(domain)->title, ==, "new");
     g_assert_cmpstr(stored_source(domain), ==, "/copy.qcow2");
@@ -194,7 +194,7 @@ static void test_define_and_end(void)
     VbDomain *domain;
 
     stub_create(stub, xml, "create");
-    STUB_WAIT(stub_lines(stub, "reply create ok") == 1);
+    VB_WAIT_FOR(stub_lines(stub, "reply create ok") == 1);
     domain = vb_host_domain_by_name(stub->host, "t");
     block(stub);
     stub_define(stub, xml, "define");
@@ -202,7 +202,7 @@ static void test_define_and_end(void)
     vb_domain_gone(domain, VB_DOMAIN_SHUT_OFF, "shutdown");
     g_assert_cmpuint(stub_lines(stub, "domain t removed"), ==, 1);
     unblock(stub);
-    STUB_WAIT(stub_lines(stub, "reply define ok") == 1);
+    VB_WAIT_FOR(stub_lines(stub, "reply define ok") == 1);
     domain = vb_host_domain_by_name(stub->host, "t");
     g_assert_nonnull(domain);
     g_assert_true(vb_domain_info(domain)->persistent);
@@ -219,12 +219,12 @@ static void test_cancel_leaves_definition(void)
     g_autofree char *xml = titled_xml("/copy.qcow2");
 
     stub_define(stub, xml, "redefine");
-    STUB_WAIT(stub_lines(stub, "reply redefine ok") == 1);
+    VB_WAIT_FOR(stub_lines(stub, "reply redefine ok") == 1);
     stub_cancel(stub, job, VB_JOB_WAIT, "cancel");
     vb_job_report_status(job, VB_JOB_STATUS_PENDING, 10, 10);
-    STUB_WAIT(stub->count[STUB_FINALIZE] == 1);
+    VB_WAIT_FOR(stub->count[STUB_FINALIZE] == 1);
     vb_job_report_completed(job, NULL, 10, 10);
-    STUB_WAIT(stub_lines(stub, "reply cancel ok") == 1);
+    VB_WAIT_FOR(stub_lines(stub, "reply cancel ok") == 1);
     g_assert_cmpstr(stored_source(domain), ==, "/copy.qcow2");
 }
 
@@ -236,10 +236,10 @@ static void test_config_pending(void)
     g_autofree char *xml = titled_xml("/a.qcow2");
 
     stub_define(stub, xml, "redefine");
-    STUB_WAIT(stub_lines(stub, "reply redefine ok") == 1);
+    VB_WAIT_FOR(stub_lines(stub, "reply redefine ok") == 1);
     g_assert_cmpuint(stub_lines(stub, "domain a pending 1"), ==, 1);
     stub_undefine(stub, domain, "undefine");
-    STUB_WAIT(stub_lines(stub, "reply undefine ok") == 1);
+    VB_WAIT_FOR(stub_lines(stub, "reply undefine ok") == 1);
     g_assert_cmpuint(stub_lines(stub, "domain a pending 0"), ==, 1);
     g_assert_false(vb_domain_info(domain)->config_pending);
 }
@@ -254,11 +254,11 @@ static void test_failed_start(void)
     VbDomain *domain;
 
     stub_define(stub, xml, "define");
-    STUB_WAIT(stub_lines(stub, "reply define ok") == 1);
+    VB_WAIT_FOR(stub_lines(stub, "reply define ok") == 1);
     domain = vb_host_domain_by_name(stub->host, "a");
     stub->fail[STUB_OPERATE] = "no room";
     stub_operate(stub, domain, VB_DOMAIN_OP_START, "start");
-    STUB_WAIT(stub_lines(stub, "reply start: no room") == 1);
+    VB_WAIT_FOR(stub_lines(stub, "reply start: no room") == 1);
     g_assert_cmpstr(vb_domain_info(domain)->reason, ==, "failed");
     stub_assert_order(stub, "domain a state shut-off/failed", "reply start: *", NULL);
     g_assert_cmpuint(stub_lines(stub, "lifecycle a *"), ==, 1); /* defined */
@@ -273,12 +273,12 @@ static void test_dismiss_uncleaned(void)
 
     stub->keep[STUB_CLEAN] = TRUE;
     vb_job_report_completed(job, NULL, 10, 10);
-    STUB_WAIT(stub->waiting[STUB_CLEAN]->len == 1);
+    VB_WAIT_FOR(stub->waiting[STUB_CLEAN]->len == 1);
     g_assert_true(vb_job_dismiss(job, NULL));
     g_assert_cmpuint(stub_lines(stub, "job 1 removed"), ==, 1);
     g_assert_true(g_file_test(path, G_FILE_TEST_EXISTS));
     stub_answer(stub, STUB_CLEAN, NULL);
-    STUB_WAIT(!g_file_test(path, G_FILE_TEST_EXISTS));
+    VB_WAIT_FOR(!g_file_test(path, G_FILE_TEST_EXISTS));
 }
 
 /* A clean-up that failed is tried again before the disk's next job, which would find its leavings.
@@ -291,17 +291,17 @@ static void test_clean_again(void)
 
     stub->fail[STUB_CLEAN] = "timed out";
     vb_job_report_completed(job, NULL, 10, 10);
-    STUB_WAIT(stub->count[STUB_CLEAN] == 1);
+    VB_WAIT_FOR(stub->count[STUB_CLEAN] == 1);
     stub_settle();
     stub->fail[STUB_CLEAN] = NULL;
     stub->keep[STUB_CLEAN] = TRUE;
     stub_start_job(stub, domain, VB_JOB_PULL, "second");
-    STUB_WAIT(stub->count[STUB_CLEAN] == 2);
+    VB_WAIT_FOR(stub->count[STUB_CLEAN] == 2);
     stub_settle();
     g_assert_cmpuint(stub->count[STUB_START], ==, 1);
     stub->keep[STUB_CLEAN] = FALSE;
     stub_answer(stub, STUB_CLEAN, NULL);
-    STUB_WAIT(stub_lines(stub, "reply second ok") == 1);
+    VB_WAIT_FOR(stub_lines(stub, "reply second ok") == 1);
     g_assert_cmpuint(stub->count[STUB_START], ==, 2);
 }
 

@@ -173,14 +173,14 @@ static void first_phase(CoreFixture *fixture, gconstpointer data)
     VbJob *job = core_job(fixture, domain, phase->type, "vda");
 
     if (phase->what >= DO_READY_CANCEL)
-        CORE_WAIT(vb_job_info(job)->ready);
+        VB_WAIT_FOR(vb_job_info(job)->ready);
     /* The intent is on record when these have returned; the answers die with the process. */
     if (phase->what == DO_CANCEL || phase->what == DO_READY_CANCEL)
         core_cancel(fixture, job, VB_JOB_ASYNC);
     else if (phase->what != DO_NOTHING)
         core_pivot(fixture, job, VB_JOB_ASYNC);
     if (phase->what == DO_READY_FINALIZE)
-        CORE_WAIT(!vb_job_is_cancelable(job));
+        VB_WAIT_FOR(!vb_job_is_cancelable(job));
     g_assert_true(vb_job_is_live(job));
 }
 
@@ -192,7 +192,7 @@ static void second_phase(CoreFixture *fixture, gconstpointer data)
 
     g_assert_cmpuint(core_fixture_count_ends(fixture), ==, 0);
     begin_again(fixture, phase->away, phase->hold);
-    CORE_WAIT(core_fixture_count_ends(fixture) > 0);
+    VB_WAIT_FOR(core_fixture_count_ends(fixture) > 0);
     core_fixture_run_for(30);
     assert_one_end(fixture, phase->expected);
     g_assert_cmpuint(core_fixture_count(fixture, "job 1 READY"), <=, 1);
@@ -232,7 +232,7 @@ static void first_ready(CoreFixture *fixture, gconstpointer data)
     VbJob *job =
         core_job(fixture, core_running(fixture, "a", JOB("duration='0'", "")), VB_JOB_COPY, "vda");
 
-    CORE_WAIT(vb_job_info(job)->ready);
+    VB_WAIT_FOR(vb_job_info(job)->ready);
 }
 
 static void second_ready(CoreFixture *fixture, gconstpointer data)
@@ -256,7 +256,7 @@ static void first_paused(CoreFixture *fixture, gconstpointer faults)
 
     if (strstr(faults, "io-error") == NULL)
         core_reply_assert_ok(core_set_paused(fixture, job, TRUE));
-    CORE_WAIT(vb_job_info(job)->state == VB_JOB_PAUSED);
+    VB_WAIT_FOR(vb_job_info(job)->state == VB_JOB_PAUSED);
 }
 
 static void second_paused(CoreFixture *fixture, gconstpointer data)
@@ -271,7 +271,7 @@ static void second_paused(CoreFixture *fixture, gconstpointer data)
     g_assert_cmpint(vb_job_info(job)->state, ==, VB_JOB_PAUSED);
     resume = core_set_paused(fixture, job, FALSE);
     core_reply_assert_ok(resume);
-    CORE_WAIT(!vb_job_is_live(job));
+    VB_WAIT_FOR(!vb_job_is_live(job));
     assert_one_end(fixture, "job 1 COMPLETED done");
 }
 
@@ -336,7 +336,7 @@ static void first_announced(CoreFixture *fixture, gconstpointer data)
         fixture, "a", JOB("duration='0'", "<test:end result='failed' message='disk on fire'/>"));
     VbJob *job = core_job(fixture, domain, VB_JOB_PULL, "vda");
 
-    CORE_WAIT(!vb_job_is_live(job));
+    VB_WAIT_FOR(!vb_job_is_live(job));
     g_assert_cmpuint(core_fixture_count_ends(fixture), ==, 1);
 }
 
@@ -409,7 +409,7 @@ static void first_held(CoreFixture *fixture, gconstpointer data)
 static void second_held(CoreFixture *fixture, gconstpointer data)
 {
     begin_again(fixture, 0, 0);
-    CORE_WAIT(core_fixture_count_ends(fixture) == 1);
+    VB_WAIT_FOR(core_fixture_count_ends(fixture) == 1);
     g_assert_cmpuint(core_fixture_count(fixture, "job 1 COMPLETED done*"), ==, 1);
 }
 
@@ -466,8 +466,8 @@ static void second_job_garbage(CoreFixture *fixture, gconstpointer contents)
     g_assert_nonnull(external);
     g_assert_true(vb_job_info(external)->external);
     g_assert_cmpuint(vb_job_info(external)->number, ==, 3);
-    CORE_WAIT(core_fixture_count(fixture, "job 2 COMPLETED done*") == 1);
-    CORE_WAIT(core_fixture_count(fixture, "job 3 COMPLETED done*") == 1);
+    VB_WAIT_FOR(core_fixture_count(fixture, "job 2 COMPLETED done*") == 1);
+    VB_WAIT_FOR(core_fixture_count(fixture, "job 3 COMPLETED done*") == 1);
     g_assert_cmpuint(core_fixture_count_ends(fixture), ==, 2);
     core_job(fixture, domain_of(fixture, "a"), VB_JOB_PULL, "vdb");
     g_assert_cmpuint(core_fixture_count(fixture, "job 4 added"), ==, 1);
@@ -482,7 +482,7 @@ static void second_counters_garbage(CoreFixture *fixture, gconstpointer contents
     g_assert_true(g_file_test(path, G_FILE_TEST_EXISTS));
     write_file(path, contents);
     begin_again(fixture, 0, 0);
-    CORE_WAIT(core_fixture_count_ends(fixture) == 2);
+    VB_WAIT_FOR(core_fixture_count_ends(fixture) == 2);
     core_job(fixture, domain_of(fixture, "a"), VB_JOB_PULL, "vdb");
     g_assert_cmpuint(core_fixture_count(fixture, "job 3 added"), ==, 1);
     core_running(fixture, "b", NULL);
@@ -507,7 +507,7 @@ static void second_domain_garbage(CoreFixture *fixture, gconstpointer name)
     assert_one_end(fixture, "job 1 FAILED domain-crashed synthesized");
     /* It is still defined, and can be started. */
     domain = domain_of(fixture, "a");
-    CORE_WAIT(!vb_domain_is_active(domain));
+    VB_WAIT_FOR(!vb_domain_is_active(domain));
     core_do(fixture, domain, VB_DOMAIN_OP_START);
 }
 
@@ -518,7 +518,7 @@ static void second_driver_garbage(CoreFixture *fixture, gconstpointer key)
 
     set_in_file(path, "test", key, "4711");
     begin_again(fixture, 0, 0);
-    CORE_WAIT(core_fixture_count_ends(fixture) > 0);
+    VB_WAIT_FOR(core_fixture_count_ends(fixture) > 0);
     assert_one_end(fixture, "job 1 FAILED domain-crashed synthesized");
     g_assert_cmpint(vb_domain_info(domain_of(fixture, "a"))->state, ==, VB_DOMAIN_CRASHED);
 }
@@ -596,7 +596,7 @@ static void first_transient(CoreFixture *fixture, gconstpointer data)
 static void second_transient(CoreFixture *fixture, gconstpointer data)
 {
     begin_again(fixture, 200, 0);
-    CORE_WAIT(core_fixture_count_ends(fixture) > 0);
+    VB_WAIT_FOR(core_fixture_count_ends(fixture) > 0);
     assert_one_end(fixture, "job 1 FAILED domain-crashed synthesized");
     g_assert_null(vb_host_domain_by_name(core_fixture_host(fixture), "t"));
 }
@@ -615,7 +615,7 @@ static void second_guest(CoreFixture *fixture, gconstpointer data)
 
     begin_again(fixture, 0, 0);
     domain = domain_of(fixture, "a");
-    CORE_WAIT(!vb_domain_is_active(domain));
+    VB_WAIT_FOR(!vb_domain_is_active(domain));
     g_assert_cmpstr(vb_domain_info(domain)->reason, ==, "shutdown");
 }
 
@@ -655,8 +655,8 @@ static void second_late(CoreFixture *fixture, gconstpointer data)
     begin_again(fixture, 0, 0);
     domain = domain_of(fixture, "a");
     g_assert_false(vb_domain_info(domain)->responsive);
-    CORE_WAIT(vb_domain_info(domain)->responsive);
-    CORE_WAIT(core_fixture_count_ends(fixture) > 0);
+    VB_WAIT_FOR(vb_domain_info(domain)->responsive);
+    VB_WAIT_FOR(core_fixture_count_ends(fixture) > 0);
     assert_one_end(fixture, "job 1 COMPLETED done*");
     core_do(fixture, domain, VB_DOMAIN_OP_SUSPEND);
     core_job(fixture, domain, VB_JOB_PULL, "vda");
@@ -686,7 +686,7 @@ static void second_next_boot(CoreFixture *fixture, gconstpointer data)
 
     g_assert_cmpint(g_unlink(mark), ==, 0);
     begin_again(fixture, 0, 0);
-    CORE_WAIT(vb_domain_info(domain_of(fixture, "a"))->state == VB_DOMAIN_RUNNING);
+    VB_WAIT_FOR(vb_domain_info(domain_of(fixture, "a"))->state == VB_DOMAIN_RUNNING);
     g_assert_false(vb_domain_is_active(domain_of(fixture, "b")));
 }
 

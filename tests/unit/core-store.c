@@ -79,7 +79,7 @@ static void test_order(Store *fixture, gconstpointer data)
         answers[i].counter = &counter;
         write_text(fixture, path, i % 7 == 3 ? NULL : number, &answers[i]);
     }
-    CORE_WAIT(counter == G_N_ELEMENTS(answers));
+    VB_WAIT_FOR(counter == G_N_ELEMENTS(answers));
     for (guint i = 0; i < G_N_ELEMENTS(answers); i++) {
         g_assert_no_error(answers[i].error);
         g_assert_cmpuint(answers[i].order, ==, i);
@@ -101,7 +101,7 @@ static void test_remove(Store *fixture, gconstpointer data)
     write_text(fixture, path, NULL, &remove);
     /* What is gone is gone. */
     write_text(fixture, path, NULL, &again);
-    CORE_WAIT(counter == 3);
+    VB_WAIT_FOR(counter == 3);
     g_assert_no_error(write.error);
     g_assert_no_error(remove.error);
     g_assert_no_error(again.error);
@@ -117,7 +117,7 @@ static void test_error(Store *fixture, gconstpointer data)
 
     write_text(fixture, missing, "text", &bad);
     write_text(fixture, good, "text", &ok);
-    CORE_WAIT(counter == 2);
+    VB_WAIT_FOR(counter == 2);
     g_assert_error(bad.error, VB_ERROR, VB_ERROR_FAILED);
     g_assert_nonnull(strstr(bad.error->message, missing));
     g_clear_error(&bad.error);

@@ -255,27 +255,6 @@ static const VbDriverEvents events = {
 
 /* ---- the main loop ---- */
 
-static gboolean on_wake(gpointer late)
-{
-    *(gboolean *)late = TRUE;
-    return G_SOURCE_REMOVE;
-}
-
-gboolean stub_iterate(gint64 deadline)
-{
-    gint64 left = deadline - g_get_monotonic_time();
-    gboolean late = FALSE;
-    guint timer;
-
-    if (left <= 0)
-        return FALSE;
-    timer = g_timeout_add(left / 1000 + 1, on_wake, &late);
-    g_main_context_iteration(NULL, TRUE);
-    if (!late)
-        g_source_remove(timer);
-    return TRUE;
-}
-
 void stub_settle(void)
 {
     while (g_main_context_iteration(NULL, FALSE))
@@ -332,7 +311,7 @@ Stub *stub_new(void)
 void stub_begin(Stub *stub)
 {
     vb_host_load_async(stub->host, on_loaded, stub);
-    STUB_WAIT(stub_lines(stub, "loaded") == 1);
+    VB_WAIT_FOR(stub_lines(stub, "loaded") == 1);
 }
 
 static void run(const char *const *argv)
@@ -514,10 +493,10 @@ VbDomain *stub_running(Stub *stub)
     VbDomain *domain;
 
     stub_define(stub, xml, "define");
-    STUB_WAIT(stub_lines(stub, "reply define ok") == 1);
+    VB_WAIT_FOR(stub_lines(stub, "reply define ok") == 1);
     domain = vb_host_domain_by_name(stub->host, "a");
     stub_operate(stub, domain, VB_DOMAIN_OP_START, "start");
-    STUB_WAIT(stub_lines(stub, "reply start ok") == 1);
+    VB_WAIT_FOR(stub_lines(stub, "reply start ok") == 1);
     return domain;
 }
 
@@ -540,7 +519,7 @@ VbJob *stub_job(Stub *stub, VbDomain *domain, VbJobType type)
     g_autofree char *reply = g_strdup_printf("reply %s ok", name);
 
     stub_start_job(stub, domain, type, name);
-    STUB_WAIT(stub_lines(stub, reply) == 1);
+    VB_WAIT_FOR(stub_lines(stub, reply) == 1);
     return vb_domain_live_job(domain, "vda");
 }
 
@@ -613,6 +592,6 @@ void stub_unblock_definition(Stub *stub, const char *uuid)
 
     g_assert_cmpint(fd, >=, 0);
     /* The write fails in the end, as a FIFO cannot be synced, and removes it. */
-    STUB_WAIT(!g_file_test(path, G_FILE_TEST_EXISTS));
+    VB_WAIT_FOR(!g_file_test(path, G_FILE_TEST_EXISTS));
     close(fd);
 }

@@ -8,8 +8,7 @@
 #pragma once
 
 #include "host.h"
-
-#define STUB_DEADLINE_SECONDS 20
+#include "wait.h"
 
 typedef enum {
     STUB_OPERATE,
@@ -55,16 +54,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Stub, stub_free)
 /* What a daemon leaves that is killed now: a copy of the directories. (transfer full) */
 char *stub_snapshot(Stub *stub);
 
-gboolean stub_iterate(gint64 deadline);
-#define STUB_WAIT(condition)                                                                       \
-    G_STMT_START                                                                                   \
-    {                                                                                              \
-        gint64 deadline_ = g_get_monotonic_time() + STUB_DEADLINE_SECONDS * G_USEC_PER_SEC;        \
-        while (!(condition))                                                                       \
-            if (!stub_iterate(deadline_))                                                          \
-                g_error("%s:%d: still not: %s", __FILE__, __LINE__, #condition);                   \
-    }                                                                                              \
-    G_STMT_END
 /* Whatever is ready in the main loop is done. */
 void stub_settle(void);
 

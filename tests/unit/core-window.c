@@ -57,7 +57,7 @@ static VbDomain *create(Stub *stub)
     g_autofree char *xml = stub_xml("a", STUB_UUID, "/a.qcow2");
 
     stub_create(stub, xml, "create");
-    STUB_WAIT(stub_lines(stub, "reply create ok") == 1);
+    VB_WAIT_FOR(stub_lines(stub, "reply create ok") == 1);
     return domain_of(stub);
 }
 
@@ -73,7 +73,7 @@ static void test_orphans(gconstpointer announce)
 
     first->on_line = snapshot_at_end;
     vb_job_report_completed(job, NULL, 10, 10);
-    STUB_WAIT(first->snapshot != NULL);
+    VB_WAIT_FOR(first->snapshot != NULL);
     first->on_line = NULL;
     second = stub_load(first->snapshot);
     second->fail[STUB_RECONNECT] = "gone";
@@ -96,7 +96,7 @@ static void test_expired(void)
 
     first->on_line = snapshot_at_end;
     vb_job_report_completed(job, NULL, 10, 10);
-    STUB_WAIT(first->snapshot != NULL);
+    VB_WAIT_FOR(first->snapshot != NULL);
     first->on_line = NULL;
     second = stub_load(first->snapshot);
     path = stub_job_record(second, 1);
@@ -104,7 +104,7 @@ static void test_expired(void)
     stub_begin(second);
     g_assert_cmpuint(stub_lines(second, "job 1 *"), ==, 0);
     vb_host_announce(second->host);
-    STUB_WAIT(stub_lines(second, "job 1 removed") == 1);
+    VB_WAIT_FOR(stub_lines(second, "job 1 removed") == 1);
     stub_assert_order(second, "job 1 END completed done", "job 1 removed", NULL);
     g_assert_cmpuint(stub_lines(second, "job 1 END *"), ==, 1);
 }
@@ -127,7 +127,7 @@ static void test_late_cancel(void)
     g_assert_false(vb_domain_info(domain_of(second))->responsive);
     g_assert_cmpuint(second->count[STUB_CANCEL], ==, 0);
     vb_domain_reconnected(domain_of(second));
-    STUB_WAIT(second->count[STUB_CANCEL] == 1);
+    VB_WAIT_FOR(second->count[STUB_CANCEL] == 1);
     vb_job_report_canceled(vb_domain_live_job(domain_of(second), "vda"), 10, 10);
     g_assert_cmpuint(stub_lines(second, "job 1 END canceled requested"), ==, 1);
 }
@@ -147,7 +147,7 @@ static void test_late_external(void)
     second->fail[STUB_RECONNECT] = "it is slow";
     begin(second);
     vb_domain_reconnected(domain_of(second));
-    STUB_WAIT(vb_domain_live_job(domain_of(second), "vda") != NULL);
+    VB_WAIT_FOR(vb_domain_live_job(domain_of(second), "vda") != NULL);
     stub_assert_order(second, "job 2 added", "domain a jobs", NULL);
 }
 
@@ -165,7 +165,7 @@ static void test_jobs_unknown(void)
     second->fail[STUB_QUERY] = "not yet";
     begin(second);
     second->fail[STUB_QUERY] = NULL;
-    STUB_WAIT(second->count[STUB_CANCEL] == 1);
+    VB_WAIT_FOR(second->count[STUB_CANCEL] == 1);
 }
 
 /* ---- steps of a job ---- */
@@ -184,9 +184,9 @@ static void check_order(Stub *stub, const char *line)
 static void pivot(Stub *stub, VbJob *job)
 {
     stub_pivot(stub, job, VB_JOB_WAIT, "pivot");
-    STUB_WAIT(stub->count[STUB_COMPLETE] == 1);
+    VB_WAIT_FOR(stub->count[STUB_COMPLETE] == 1);
     vb_job_report_status(job, VB_JOB_STATUS_PENDING, 10, 10);
-    STUB_WAIT(stub->count[STUB_FINALIZE] == 1);
+    VB_WAIT_FOR(stub->count[STUB_FINALIZE] == 1);
 }
 
 static void test_live_definition_first(void)
@@ -200,7 +200,7 @@ static void test_live_definition_first(void)
     stub->on_line = check_order;
     stub->root_is_target = TRUE;
     vb_job_report_completed(job, NULL, 10, 10);
-    STUB_WAIT(stub_lines(stub, "reply pivot ok") == 1);
+    VB_WAIT_FOR(stub_lines(stub, "reply pivot ok") == 1);
     stub->on_line = NULL;
     g_assert_cmpuint(stub_lines(stub, "domain a definition"), >, 0);
     disk = vb_domain_def(domain)->disks->pdata[0];
@@ -220,7 +220,7 @@ static void test_root_unknown(void)
     second = next_life(first);
     second->fail[STUB_ROOT] = "no such property";
     begin(second);
-    STUB_WAIT(stub_lines(second, "job 1 END *") == 1);
+    VB_WAIT_FOR(stub_lines(second, "job 1 END *") == 1);
     g_assert_cmpuint(stub_lines(second, "job 1 END completed done"), ==, 1);
     disk = vb_domain_stored_def(domain_of(second))->disks->pdata[0];
     g_assert_cmpstr(disk->source->path, ==, "/copy.qcow2");
@@ -236,7 +236,7 @@ static void test_start_unanswered(void)
 
     first->keep[STUB_START] = TRUE;
     stub_start_job(first, domain, VB_JOB_COPY, "job");
-    STUB_WAIT(first->waiting[STUB_START]->len == 1);
+    VB_WAIT_FOR(first->waiting[STUB_START]->len == 1);
     job = vb_domain_job_by_id(domain, "copy-vda-1");
     g_assert_nonnull(job);
     /* What the driver chooses is on record before the hypervisor is told. */
@@ -285,10 +285,10 @@ static void test_start_never_answered(void)
     g_autofree char *xml = stub_xml("a", STUB_UUID, "/a.qcow2");
 
     stub_define(first, xml, "define");
-    STUB_WAIT(stub_lines(first, "reply define ok") == 1);
+    VB_WAIT_FOR(stub_lines(first, "reply define ok") == 1);
     first->keep[STUB_OPERATE] = TRUE;
     stub_operate(first, domain_of(first), VB_DOMAIN_OP_START, "start");
-    STUB_WAIT(first->waiting[STUB_OPERATE]->len == 1);
+    VB_WAIT_FOR(first->waiting[STUB_OPERATE]->len == 1);
     second = next_life(first);
     second->fail[STUB_RECONNECT] = "gone";
     begin(second);
