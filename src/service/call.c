@@ -144,11 +144,6 @@ void vb_call_abandon(VbCall *call)
     call->registry = NULL;
 }
 
-sd_bus_message *vb_call_message(VbCall *call)
-{
-    return call->message;
-}
-
 const char *vb_call_sender(VbCall *call)
 {
     return sd_bus_message_get_sender(call->message);

@@ -23,8 +23,7 @@ void vb_call_unref(VbCall *call);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VbCall, vb_call_unref)
 
 /* From here to the replies: usable as long as the call, before and after its reply. */
-sd_bus_message *vb_call_message(VbCall *call); /* borrowed; read the arguments from it, once */
-const char *vb_call_sender(VbCall *call);      /* unique name; NULL on a connection without a bus */
+const char *vb_call_sender(VbCall *call); /* unique name; NULL on a connection without a bus */
 const char *vb_call_path(VbCall *call);
 const VbMethod *vb_call_method(VbCall *call);
 const char *vb_call_action(VbCall *call); /* NULL: public */

@@ -499,11 +499,6 @@ void vb_registry_free(VbRegistry *registry)
     g_free(registry);
 }
 
-VbBus *vb_registry_bus(VbRegistry *registry)
-{
-    return registry->bus;
-}
-
 VbAuthority *vb_registry_authority(VbRegistry *registry)
 {
     return registry->authority;

@@ -32,7 +32,6 @@ VbRegistry *vb_registry_new(VbBus *bus, VbAuthority *authority, GError **error);
 void vb_registry_free(VbRegistry *registry);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VbRegistry, vb_registry_free)
 
-VbBus *vb_registry_bus(VbRegistry *registry);
 VbAuthority *vb_registry_authority(VbRegistry *registry);
 
 /* Makes an interface known; before the first object that has it. The tables must be static. */
