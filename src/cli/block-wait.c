@@ -341,11 +341,14 @@ static gboolean on_unix_signal(gpointer data)
 {
     Wait *wait = data;
 
-    note(wait, "Canceling the job; interrupt again to leave it alone");
-    interrupt(wait, VB_BLOCK_INTERRUPT_SIGNAL);
-    /* GLib gives the signal its default action back with its last source: the second one kills. */
+    /* The second one kills: so it must before anybody hears of the first. GLib gives the default
+     * action back only when this source has returned. */
     for (gsize i = 0; i < 2; i++)
         g_clear_handle_id(&wait->interrupt_sources[i], g_source_remove);
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    note(wait, "Canceling the job; interrupt again to leave it alone");
+    interrupt(wait, VB_BLOCK_INTERRUPT_SIGNAL);
     return G_SOURCE_REMOVE;
 }
 
