@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The commands that only read: list, dumpxml, dominfo, domstate, domid, domuuid, domname,
- * domblklist. All but dumpxml print properties. */
+ * domblklist, actions. All but dumpxml and actions print properties. */
 #include "handlers.h"
 
 #include <stdio.h>
@@ -253,6 +253,39 @@ gboolean vb_cmd_domblklist(VbCli *cli, const VbArgs *args, GError **error)
         vb_cli_print_json(g_variant_builder_end(&array));
         return TRUE;
     }
+    text = vb_table_format(table);
+    fputs(text, stdout);
+    return TRUE;
+}
+
+gboolean vb_cmd_actions(VbCli *cli, const VbArgs *args, GError **error)
+{
+    g_autoptr(VbDomainRef) domain = NULL;
+    g_autoptr(GVariant) reply = NULL, verdicts = NULL;
+    g_autoptr(VbTable) table = NULL;
+    g_autofree char *text = NULL;
+    const char *object = VB_MANAGER_PATH, *action, *verdict;
+    GVariantIter iter;
+
+    if (vb_args_has(args, "domain")) {
+        domain = vb_domain_ref_lookup(cli, args, error);
+        if (domain == NULL)
+            return FALSE;
+        object = domain->path;
+    }
+    reply = vb_cli_call(cli, VB_MANAGER_PATH, VB_MANAGER_INTERFACE, "CheckActions",
+                        g_variant_new_parsed("(%o, @as [], @a{sv} {})", object), "(a{ss})", error);
+    if (reply == NULL)
+        return FALSE;
+    verdicts = g_variant_get_child_value(reply, 0);
+    if (cli->json) {
+        vb_cli_print_json(g_steal_pointer(&verdicts));
+        return TRUE;
+    }
+    table = vb_table_new("Action", "Allowed", NULL);
+    g_variant_iter_init(&iter, verdicts);
+    while (g_variant_iter_next(&iter, "{&s&s}", &action, &verdict))
+        vb_table_add(table, action, vb_label_verdict(verdict), NULL);
     text = vb_table_format(table);
     fputs(text, stdout);
     return TRUE;

@@ -22,6 +22,8 @@
     }
 
 static const VbParameter domain_only[] = {DOMAIN_PARAMETER, {NULL}};
+static const VbParameter optional_domain[] = {
+    {"domain", "DOMAIN", TRUE, "with this domain (name, id or UUID), not with any"}, {NULL}};
 static const VbParameter file_only[] = {FILE_PARAMETER, {NULL}};
 static const VbParameter disk_bandwidth[] = {
     DOMAIN_PARAMETER, DISK_PARAMETER, BANDWIDTH_PARAMETER, {NULL}};
@@ -160,6 +162,7 @@ const VbCommand vb_commands[] = {
     {"domid", "Print a domain's id", domain_only, NULL, vb_cmd_domid},
     {"domuuid", "Print a domain's UUID", domain_only, NULL, vb_cmd_domuuid},
     {"domname", "Print a domain's name", domain_only, NULL, vb_cmd_domname},
+    {"actions", "Print what you are allowed to do", optional_domain, NULL, vb_cmd_actions},
     {"domblklist", "List a domain's disks", domain_only, domblklist_options, vb_cmd_domblklist},
     {"blockpull", "Pull a disk's backing files into it", disk_bandwidth, blockpull_options,
      vb_cmd_blockpull},

@@ -16,9 +16,11 @@ gboolean vb_cli_connect(VbCli *cli, GError **error)
 
     if (cli->connection != NULL)
         return TRUE;
-    /* The one refusal that a waiting command tells from the others. */
+    /* The refusals that are told from the others. */
     g_dbus_error_register_error(VB_ERROR, VB_ERROR_BLOCK_JOB_ENDING,
                                 "org.virtbus1.Error.BlockJobEnding");
+    g_dbus_error_register_error(VB_ERROR, VB_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED,
+                                "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired");
     address = cli->address != NULL ? g_strdup(cli->address)
                                    : g_dbus_address_get_for_bus_sync(cli->bus, NULL, &local_error);
     if (address != NULL)
@@ -40,6 +42,7 @@ gboolean vb_cli_connect(VbCli *cli, GError **error)
 
 void vb_cli_clear(VbCli *cli)
 {
+    g_clear_pointer(&cli->agent, vb_tty_agent_stop);
     g_clear_object(&cli->connection);
 }
 
@@ -60,6 +63,15 @@ static void improve_message(GError *error)
         g_prefix_error(&error, "virtbusd went away before it answered: ");
 }
 
+static GVariant *call(VbCli *cli, const char *path, const char *interface, const char *method,
+                      GVariant *parameters, const char *reply_type, GDBusCallFlags flags,
+                      GError **error)
+{
+    return g_dbus_connection_call_sync(cli->connection, VB_BUS_NAME, path, interface, method,
+                                       parameters, G_VARIANT_TYPE(reply_type), flags, NO_TIMEOUT,
+                                       NULL, error);
+}
+
 GVariant *vb_cli_call(VbCli *cli, const char *path, const char *interface, const char *method,
                       GVariant *parameters, const char *reply_type, GError **error)
 {
@@ -69,9 +81,15 @@ GVariant *vb_cli_call(VbCli *cli, const char *path, const char *interface, const
 
     if (!vb_cli_connect(cli, error))
         return NULL;
-    reply = g_dbus_connection_call_sync(
-        cli->connection, VB_BUS_NAME, path, interface, method, sunk, G_VARIANT_TYPE(reply_type),
-        G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION, NO_TIMEOUT, NULL, &local_error);
+    reply =
+        call(cli, path, interface, method, sunk, reply_type, G_DBUS_CALL_FLAGS_NONE, &local_error);
+    if (g_error_matches(local_error, VB_ERROR, VB_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED)) {
+        g_clear_error(&local_error);
+        if (cli->agent == NULL && (cli->address != NULL || cli->bus == G_BUS_TYPE_SYSTEM))
+            cli->agent = vb_tty_agent_start(cli->address);
+        reply = call(cli, path, interface, method, sunk, reply_type,
+                     G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION, &local_error);
+    }
     if (reply == NULL) {
         improve_message(local_error);
         g_propagate_error(error, g_steal_pointer(&local_error));

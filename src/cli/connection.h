@@ -3,13 +3,15 @@
  * The way from a command to virtbusd: which bus, the connection (opened by the first call, so a
  * usage error opens none), calls and their errors, and output that --json turns into a document.
  *
- * Calls wait as long as the daemon does: a polkit prompt or a cancel may take minutes. They allow
- * interactive authorization. Errors carry the daemon's message without GDBus's prefix. */
+ * Calls wait as long as the daemon does: a polkit prompt or a cancel may take minutes. A call that
+ * needs a person's consent is made again when there is somebody to ask. Errors carry the daemon's
+ * message without GDBus's prefix. */
 #pragma once
 
 #include <gio/gio.h>
 
 #include "command.h"
+#include "tty-agent.h"
 
 #define VB_BUS_NAME "org.virtbus1"
 #define VB_MANAGER_PATH "/org/virtbus1/manager"
@@ -25,6 +27,7 @@ struct VbCli {
     const char *address; /* borrowed; NULL: the bus above */
     gboolean json;
     GDBusConnection *connection; /* NULL until vb_cli_connect() */
+    VbTtyAgent *agent;           /* NULL until a call needs it, or where there is none */
 };
 
 gboolean vb_cli_connect(VbCli *cli, GError **error);

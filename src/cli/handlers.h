@@ -30,6 +30,7 @@ VB_HANDLER(domid);
 VB_HANDLER(domuuid);
 VB_HANDLER(domname);
 VB_HANDLER(domblklist);
+VB_HANDLER(actions);
 
 /* cmd-block.c */
 VB_HANDLER(blockpull);

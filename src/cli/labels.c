@@ -36,6 +36,13 @@ char *vb_label_reason(const char *reason)
     return g_strdelimit(g_strdup(reason), "-", ' ');
 }
 
+const char *vb_label_verdict(const char *verdict)
+{
+    static const Label labels[] = {{"challenge", "when authenticated"}};
+
+    return find_label(labels, G_N_ELEMENTS(labels), verdict);
+}
+
 const char *vb_label_block_job(const char *type)
 {
     static const Label labels[] = {

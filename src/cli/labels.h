@@ -12,6 +12,9 @@ const char *vb_label_state(const char *state);
 /* Domain.StateReason: "from-snapshot" → "from snapshot". To be freed with g_free(). */
 char *vb_label_reason(const char *reason);
 
+/* A verdict of Manager.CheckActions: "challenge" → "when authenticated". */
+const char *vb_label_verdict(const char *verdict);
+
 /* BlockJob.Type: "pull" → "Block Pull". */
 const char *vb_label_block_job(const char *type);
 

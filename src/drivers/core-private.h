@@ -8,7 +8,8 @@
 
 #define VB_RECORD_VERSION 1
 #define VB_RECORD_MAX_SIZE (1024 * 1024) /* a job's names the images of a chain */
-#define VB_DEFINITION_MAX_SIZE (1024 * 1024)
+/* As it is stored; a running domain's may grow to VB_XML_STORED_MAX_SIZE. */
+#define VB_DEFINITION_MAX_SIZE ((gsize)8 * 1024 * 1024)
 
 /* ---- host ---- */
 
@@ -28,8 +29,9 @@ struct VbHost {
     GHashTable *by_name;  /* name → VbDomain */
     GHashTable *reserved; /* names and UUIDs of definitions that are being written */
     guint next_job, next_id;
-    GPtrArray *orphans; /* domains that are gone and have jobs yet, owned: until announced */
-    GQueue concluded;   /* VbJob, owned, oldest first: what expires */
+    char **image_directories; /* NULL: no restriction */
+    GPtrArray *orphans;       /* domains that are gone and have jobs yet, owned: until announced */
+    GQueue concluded;         /* VbJob, owned, oldest first: what expires */
     guint expiry_source;
     gboolean announced;
 };

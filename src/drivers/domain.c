@@ -131,6 +131,15 @@ gpointer vb_domain_driver_data(const VbDomain *domain)
 /* ---- the run-time record ----------------------------------------------------------------------
  */
 
+/* GLib's parser warns of an escape that the end of its line cuts off. */
+static gboolean has_cut_escape(const char *contents, gsize length)
+{
+    for (gsize i = 0; i < length; i++)
+        if (contents[i] == '\\' && (++i == length || strchr("\r\n", contents[i]) != NULL))
+            return TRUE;
+    return FALSE;
+}
+
 GKeyFile *vb_record_read(const char *path, const char *group, GError **error)
 {
     gsize length;
@@ -139,6 +148,10 @@ GKeyFile *vb_record_read(const char *path, const char *group, GError **error)
 
     if (!contents)
         return NULL;
+    if (has_cut_escape(contents, length)) {
+        g_set_error(error, VB_ERROR, VB_ERROR_FAILED, "a line ends within an escape");
+        return NULL;
+    }
     if (!g_key_file_load_from_data(record, contents, length, G_KEY_FILE_NONE, error))
         return NULL;
     int version = g_key_file_get_integer(record, group, "version", error);
@@ -192,11 +205,22 @@ void vb_domain_save(VbDomain *domain)
     vb_record_write(path, record, info->uuid, NULL);
 }
 
+/* For an escape that is none GLib gives both, a value and an error. */
+static char *get_string(GKeyFile *record, const char *key, GError **error)
+{
+    GError *invalid = NULL;
+    g_autofree char *value = g_key_file_get_string(record, "domain", key, &invalid);
+
+    if (!invalid)
+        return g_steal_pointer(&value);
+    g_propagate_error(error, invalid);
+    return NULL;
+}
+
 gboolean vb_domain_load_record(VbDomain *domain, GKeyFile *record, GError **error)
 {
-    g_autofree char *state = g_key_file_get_string(record, "domain", "state", error);
-    g_autofree char *reason =
-        state ? g_key_file_get_string(record, "domain", "reason", error) : NULL;
+    g_autofree char *state = get_string(record, "state", error);
+    g_autofree char *reason = state ? get_string(record, "reason", error) : NULL;
 
     if (!reason)
         return FALSE;

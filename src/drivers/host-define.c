@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Owns how XML becomes a domain: parse, let the driver complete it, assign addresses, check name
+ * Owns how a definition becomes a domain: let the driver complete it, assign addresses, check name
  * and UUID, store durably, announce. Define, create (transient) and redefine all come through here;
  * name and UUID are reserved for as long as one takes. See host.h. */
 #include "host.h"
@@ -85,6 +85,32 @@ static gboolean reserve(Define *define, GError **error)
     return TRUE;
 }
 
+/* Names and UUIDs are reserved in pairs; one of a domain that is defined again counts twice. */
+static gboolean check_room(const Define *define, const VbDomain *existing, GError **error)
+{
+    VbHost *host = define->host;
+    guint n = g_hash_table_size(host->by_uuid) + g_hash_table_size(host->reserved) / 2;
+
+    if (existing == NULL && n >= VB_HOST_DOMAINS_MAX)
+        return vb_fail(error, VB_ERROR_LIMITS_EXCEEDED, "there are %d domains already",
+                       VB_HOST_DOMAINS_MAX);
+    return TRUE;
+}
+
+/* What is stored must be read again: what was added to the document counts, too. */
+static gboolean check_size(const Define *define, GError **error)
+{
+    g_autofree char *xml = vb_domain_def_format(define->def, VB_FORMAT_SECURE);
+    gsize size = strlen(xml);
+
+    if (size > VB_DEFINITION_MAX_SIZE)
+        return vb_fail(error, VB_ERROR_LIMITS_EXCEEDED,
+                       "the definition of domain '%s', as it is stored, has %" G_GSIZE_FORMAT
+                       " bytes, more than %" G_GSIZE_FORMAT,
+                       define->def->name, size, VB_DEFINITION_MAX_SIZE);
+    return TRUE;
+}
+
 static void created(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     g_autoptr(GTask) task = user_data;
@@ -151,7 +177,8 @@ static void prepared(GObject *source, GAsyncResult *result, gpointer user_data)
 
     if (!g_task_propagate_boolean(G_TASK(result), &error) ||
         !vb_domain_def_assign_addresses(define->def, &error) ||
-        !find_existing(define, &existing, &error) || !reserve(define, &error)) {
+        !find_existing(define, &existing, &error) || !check_room(define, existing, &error) ||
+        !check_size(define, &error) || !reserve(define, &error)) {
         g_task_return_error(task, error);
         return;
     }
@@ -177,27 +204,23 @@ static void prepared(GObject *source, GAsyncResult *result, gpointer user_data)
     write_definition(g_steal_pointer(&task));
 }
 
-static void define_async(VbHost *host, VbDomain *only, const char *xml, gboolean transient,
+/* Takes `def`. */
+static void define_async(VbHost *host, VbDomain *only, VbDomainDef *def, gboolean transient,
                          VbDomainOpFlags flags, guint uid, GAsyncReadyCallback callback,
                          gpointer user_data)
 {
     /* No cancellable: a definition that is being written is finished. */
     g_autoptr(GTask) task = g_task_new(NULL, NULL, callback, user_data);
     Define *define = g_new0(Define, 1);
-    GError *error = NULL;
 
     define->host = host;
+    define->def = def;
     define->only = only ? vb_domain_ref(only) : NULL;
     define->transient = transient;
     define->flags = flags;
     define->uid = uid;
     g_task_set_task_data(task, define, (GDestroyNotify)define_free);
 
-    define->def = vb_domain_def_parse(xml, -1, VB_XML_NONE, &error);
-    if (!define->def) {
-        g_task_return_error(task, error);
-        return;
-    }
     define->driver = vb_host_driver_for(host, define->def->type);
     if (!define->driver) {
         g_task_return_new_error(task, VB_ERROR, VB_ERROR_NOT_SUPPORTED,
@@ -209,16 +232,16 @@ static void define_async(VbHost *host, VbDomain *only, const char *xml, gboolean
     define->driver->ops->prepare(define->driver->self, define->def, prepare);
 }
 
-void vb_host_define_async(VbHost *host, const char *xml, guint uid, GAsyncReadyCallback callback,
+void vb_host_define_async(VbHost *host, VbDomainDef *def, guint uid, GAsyncReadyCallback callback,
                           gpointer user_data)
 {
-    define_async(host, NULL, xml, FALSE, VB_DOMAIN_OP_FLAG_NONE, uid, callback, user_data);
+    define_async(host, NULL, def, FALSE, VB_DOMAIN_OP_FLAG_NONE, uid, callback, user_data);
 }
 
-void vb_host_create_async(VbHost *host, const char *xml, VbDomainOpFlags flags, guint uid,
+void vb_host_create_async(VbHost *host, VbDomainDef *def, VbDomainOpFlags flags, guint uid,
                           GAsyncReadyCallback callback, gpointer user_data)
 {
-    define_async(host, NULL, xml, TRUE, flags, uid, callback, user_data);
+    define_async(host, NULL, def, TRUE, flags, uid, callback, user_data);
 }
 
 VbDomain *vb_host_define_finish(VbHost *host, GAsyncResult *result, GError **error)
@@ -231,10 +254,10 @@ VbDomain *vb_host_create_finish(VbHost *host, GAsyncResult *result, GError **err
     return g_task_propagate_pointer(G_TASK(result), error);
 }
 
-void vb_domain_redefine_async(VbDomain *domain, const char *xml, GAsyncReadyCallback callback,
+void vb_domain_redefine_async(VbDomain *domain, VbDomainDef *def, GAsyncReadyCallback callback,
                               gpointer user_data)
 {
-    define_async(domain->host, domain, xml, FALSE, VB_DOMAIN_OP_FLAG_NONE, domain->info.owner_uid,
+    define_async(domain->host, domain, def, FALSE, VB_DOMAIN_OP_FLAG_NONE, domain->info.owner_uid,
                  callback, user_data);
 }
 

@@ -24,8 +24,9 @@ static VbDomain *load_definition(VbHost *host, const char *path, const char *uui
                                  VbDomainDef **ret_def, GError **error)
 {
     gsize length;
-    g_autofree char *xml = vb_store_read(path, VB_DEFINITION_MAX_SIZE, &length, error);
-    g_autoptr(VbDomainDef) def = xml ? vb_domain_def_parse(xml, length, flags, error) : NULL;
+    g_autofree char *xml = vb_store_read(path, VB_XML_STORED_MAX_SIZE, &length, error);
+    g_autoptr(VbDomainDef) def =
+        xml ? vb_domain_def_parse(xml, length, flags | VB_XML_STORED, error) : NULL;
 
     if (!def)
         return NULL;

@@ -69,12 +69,24 @@ void vb_host_free(VbHost *host)
             driver->destroy(driver->self);
     }
     g_array_unref(host->drivers);
+    g_strfreev(host->image_directories);
     g_free(host);
 }
 
 const VbPaths *vb_host_paths(const VbHost *host)
 {
     return host->paths;
+}
+
+void vb_host_set_image_directories(VbHost *host, const char *const *directories)
+{
+    g_strfreev(host->image_directories);
+    host->image_directories = g_strdupv((char **)directories);
+}
+
+const char *const *vb_host_image_directories(const VbHost *host)
+{
+    return (const char *const *)host->image_directories;
 }
 
 /* ---- drivers ----------------------------------------------------------------------------------
@@ -105,6 +117,18 @@ VbHostDriver *vb_host_driver_for(VbHost *host, VbDomainType type)
                 return driver;
     }
     return NULL;
+}
+
+const char *vb_host_driver_name(VbHost *host, VbDomainType type)
+{
+    const VbHostDriver *driver = vb_host_driver_for(host, type);
+
+    return driver ? driver->ops->name : NULL;
+}
+
+VbHost *vb_domain_host(const VbDomain *domain)
+{
+    return domain->host;
 }
 
 /* ---- tables -----------------------------------------------------------------------------------

@@ -10,6 +10,11 @@
 #include "paths.h"
 #include "store.h"
 
+/* Domains of one virtbusd, those that are being defined included. */
+#define VB_HOST_DOMAINS_MAX 100000
+/* Live jobs of all domains; each disk has at most one. */
+#define VB_HOST_JOBS_MAX 4096
+
 VbHost *vb_host_new(const VbPaths *paths, VbStore *store, const VbDriverEvents *events,
                     gpointer user_data);
 void vb_host_free(VbHost *host);
@@ -21,7 +26,16 @@ void vb_host_add_driver(VbHost *host, const VbDriver *driver, gpointer self,
 /* Names of the drivers, NULL-terminated. (transfer container) */
 const char **vb_host_drivers(VbHost *host);
 
+/* Of the driver that serves domains of that type; NULL: there is none. */
+const char *vb_host_driver_name(VbHost *host, VbDomainType type);
+
 const VbPaths *vb_host_paths(const VbHost *host);
+
+/* Where the files lie that a document may name without the right to reach into the host: see
+ * vb_host_resource_needs_access(). Absolute, NULL-terminated, copied. NULL, as in the beginning: no
+ * restriction. To be set before anything is exported. */
+void vb_host_set_image_directories(VbHost *host, const char *const *directories);
+const char *const *vb_host_image_directories(const VbHost *host);
 
 /* Loads the stored definitions and the running domains, reconnects all of them in parallel under a
  * deadline of 1 s. Afterwards everything can be exported; recovered jobs are held until
@@ -32,19 +46,22 @@ gboolean vb_host_load_finish(VbHost *host, GAsyncResult *result, GError **error)
  * that are marked for it are started (once a boot). */
 void vb_host_announce(VbHost *host);
 
-/* Defines a domain from XML, or defines an existing one (same UUID and name) again.
- * Errors: INVALID_XML, DOMAIN_EXISTS, NOT_SUPPORTED, BUSY. Finish: (transfer full). */
-void vb_host_define_async(VbHost *host, const char *xml, guint uid, GAsyncReadyCallback callback,
+/* Defines a domain, or defines an existing one (same UUID and name) again. Takes `def`.
+ * Errors: INVALID_XML, DOMAIN_EXISTS, NOT_SUPPORTED, BUSY, LIMITS_EXCEEDED. Finish: (transfer
+ * full). */
+void vb_host_define_async(VbHost *host, VbDomainDef *def, guint uid, GAsyncReadyCallback callback,
                           gpointer user_data);
 /* Defines a transient domain and starts it. */
-void vb_host_create_async(VbHost *host, const char *xml, VbDomainOpFlags flags, guint uid,
+void vb_host_create_async(VbHost *host, VbDomainDef *def, VbDomainOpFlags flags, guint uid,
                           GAsyncReadyCallback callback, gpointer user_data);
 VbDomain *vb_host_define_finish(VbHost *host, GAsyncResult *result, GError **error);
 VbDomain *vb_host_create_finish(VbHost *host, GAsyncResult *result, GError **error);
-/* As define, but only for this domain: another UUID or name in `xml` is INVALID_ARGS. */
-void vb_domain_redefine_async(VbDomain *domain, const char *xml, GAsyncReadyCallback callback,
+/* As define, but only for this domain: another UUID or name in `def` is INVALID_ARGS. */
+void vb_domain_redefine_async(VbDomain *domain, VbDomainDef *def, GAsyncReadyCallback callback,
                               gpointer user_data);
 gboolean vb_domain_redefine_finish(VbDomain *domain, GAsyncResult *result, GError **error);
+
+VbHost *vb_domain_host(const VbDomain *domain);
 
 /* Borrowed, or NULL. */
 VbDomain *vb_host_domain_by_name(VbHost *host, const char *name);

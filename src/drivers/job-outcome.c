@@ -40,7 +40,7 @@ static void conclude(VbJob *job, VbJobResult result, VbJobReason reason, const c
     job->info.end_time = g_get_real_time();
     if (result == VB_JOB_RESULT_FAILED) {
         g_free((char *)job->info.error_message);
-        job->info.error_message = g_strdup(error ? error : vb_job_reason_to_string(reason));
+        job->info.error_message = vb_error_line(error ? error : vb_job_reason_to_string(reason));
         job->info.error_code = VB_ERROR_BLOCK_JOB_FAILED;
     }
     /* First what it made of the disk: who finds the outcome on record must find that, too. */

@@ -9,6 +9,7 @@
 #include "log.h"
 
 #define POLL_SECONDS 1
+#define MAX_REPORTS 1000u /* of a job that is held */
 
 void vb_job_report_clear(VbJobReport *report)
 {
@@ -66,10 +67,28 @@ static void play(VbJob *job, const VbJobReport *report)
     }
 }
 
+static gboolean is_end(const VbJobReport *report)
+{
+    return report->kind == VB_REPORT_CANCELED || report->kind == VB_REPORT_COMPLETED ||
+           report->kind == VB_REPORT_VANISHED;
+}
+
+/* Nothing comes after an end; of the rest there is no end with a hypervisor that means ill. */
+static gboolean may_be_kept(VbJob *job, const VbJobReport *report)
+{
+    const VbJobReport *last = g_queue_peek_tail(&job->reports);
+
+    return !(last && is_end(last)) &&
+           (is_end(report) || g_queue_get_length(&job->reports) < MAX_REPORTS);
+}
+
 static void take_report(VbJob *job, VbJobReport report)
 {
     if (job->held) {
-        g_queue_push_tail(&job->reports, g_memdup2(&report, sizeof report));
+        if (may_be_kept(job, &report))
+            g_queue_push_tail(&job->reports, g_memdup2(&report, sizeof report));
+        else
+            vb_job_report_clear(&report);
         return;
     }
     play(job, &report);

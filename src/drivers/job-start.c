@@ -258,6 +258,24 @@ static VbJob *make_job(VbDomain *domain, VbJobSpec *spec, GError **error)
     return job;
 }
 
+/* Is there room for so many more? */
+static gboolean check_room(const VbHost *host, guint n, GError **error)
+{
+    GHashTableIter iter;
+    VbDomain *domain;
+
+    g_hash_table_iter_init(&iter, host->by_uuid);
+    while (g_hash_table_iter_next(&iter, NULL, (gpointer *)&domain)) {
+        n += domain->starting->len;
+        for (guint i = 0; i < domain->jobs->len; i++)
+            n += vb_job_is_live(g_ptr_array_index(domain->jobs, i));
+    }
+    if (n > VB_HOST_JOBS_MAX)
+        return vb_fail(error, VB_ERROR_LIMITS_EXCEEDED, "%d jobs are running already",
+                       VB_HOST_JOBS_MAX);
+    return TRUE;
+}
+
 static gboolean check_domain(const VbDomain *domain, GError **error)
 {
     VbDomainState state = domain->info.state;
@@ -394,7 +412,8 @@ static void clean_again(Start *start)
 
 static gboolean make_jobs(Start *start, GError **error)
 {
-    if (!check_domain(start->domain, error))
+    if (!check_domain(start->domain, error) ||
+        !check_room(start->domain->host, start->specs->len, error))
         return FALSE;
     while (start->specs->len > 0) {
         VbJobSpec *spec = g_ptr_array_steal_index(start->specs, 0);

@@ -62,9 +62,14 @@ static const char *const operation_names[] = {
     [VB_JOB_BACKUP] = "backup",
 };
 
+const char *vb_job_type_to_operation(VbJobType type)
+{
+    return operation_names[type];
+}
+
 const char *vb_job_operation(const VbJob *job)
 {
-    return operation_names[job->info.type];
+    return vb_job_type_to_operation(job->info.type);
 }
 
 /* ---- life -------------------------------------------------------------------------------------

@@ -46,6 +46,7 @@ typedef enum {
 
 const char *
 vb_job_type_to_string(VbJobType type); /* "pull", "copy", "commit", "active-commit", "backup" */
+const char *vb_job_type_to_operation(VbJobType type); /* "block-pull", … as vb_job_operation() */
 gboolean vb_job_type_from_string(const char *s, VbJobType *ret_type);
 const char *vb_job_state_to_string(VbJobState state);    /* "created" … "concluded" */
 const char *vb_job_result_to_string(VbJobResult result); /* "", "completed", "failed", "canceled" */

@@ -19,7 +19,7 @@
 
 /* What the child needs, all made before it exists: it must not allocate. */
 typedef struct {
-    const VbLaunchSpec *spec;
+    char **argv, **env;
     const int *from; /* descriptor i becomes the child's i */
     guint n_from;
     volatile int error; /* errno of the child, 0 when the program runs */
@@ -50,7 +50,7 @@ static void run_child(Child *child)
         child->error = errno;
         return;
     }
-    execve(child->spec->argv[0], (char **)child->spec->argv, (char **)child->spec->env);
+    execve(child->argv[0], child->argv, child->env);
     child->error = errno;
 }
 
@@ -111,12 +111,18 @@ static VbProcess *launch(const VbLaunchSpec *spec, GError **error)
         return NULL;
     }
 
-    Child child = {.spec = spec, .from = (const int *)(gpointer)from->data, .n_from = from->len};
+    g_auto(GStrv) argv = vb_identity_command(spec->identity, spec->argv);
+    Child child = {
+        .argv = argv,
+        .env = (char **)spec->env,
+        .from = (const int *)(gpointer)from->data,
+        .n_from = from->len,
+    };
     pid_t pid = spawn(&child);
     if (child.error != 0) {
         if (pid > 0)
             waitpid(pid, NULL, 0); /* it has exited already: vfork() returned */
-        g_set_error(error, VB_ERROR, VB_ERROR_FAILED, "Cannot execute %s: %s", spec->argv[0],
+        g_set_error(error, VB_ERROR, VB_ERROR_FAILED, "Cannot execute %s: %s", argv[0],
                     g_strerror(child.error));
         return NULL;
     }

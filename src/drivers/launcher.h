@@ -8,6 +8,7 @@
 
 #include <gio/gio.h>
 
+#include "identity.h"
 #include "process.h"
 
 typedef struct {
@@ -17,13 +18,16 @@ typedef struct {
     const int *fds;          /* the process gets them as 3, 4, …; they stay the caller's, who may
                               * close them once launch() has returned */
     gsize n_fds;
-    const char *log_path; /* its standard output and error are appended there; 0600 */
+    const char *log_path;       /* its standard output and error are appended there; 0600, ours */
+    const VbIdentity *identity; /* who it runs as; NULL: as who we are */
 } VbLaunchSpec;
 
 typedef struct {
-    /* Starts it. Returns a VbProcess (transfer full) on the task, which is the launcher's, never
-     * before launch() has returned; `spec` is read before. A program that cannot be executed is an
-     * error that says why. Not cancellable: a launch that has begun is finished. */
+    /* Starts it. With an identity, that the program cannot be executed shows in the log, and in the
+     * process's early end. Returns a VbProcess (transfer full) on the task, which is the
+     * launcher's, never before launch() has returned; `spec` is read before. A program that cannot
+     * be executed is an error that says why. Not cancellable: a launch that has begun is finished.
+     */
     void (*launch)(gpointer self, const VbLaunchSpec *spec, GTask *task);
 } VbLauncher;
 

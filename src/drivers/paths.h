@@ -11,6 +11,7 @@ typedef struct {
     char *run_dir;   /* …/run/virtbus: what runs, gone with the boot */
     char *cache_dir; /* …/cache/virtbus: disposable */
     char *conf_dir;  /* …/etc/virtbus */
+    gboolean session;
 } VbPaths;
 
 /* `root` may be NULL. Makes nothing. */
@@ -18,10 +19,17 @@ VbPaths *vb_paths_new(const char *root, gboolean session);
 void vb_paths_free(VbPaths *paths);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VbPaths, vb_paths_free)
 
-/* Makes the state, run and cache directories, 0700: definitions may hold secrets. */
+/* Makes the run-time directory alone, which the lock lies in. */
+gboolean vb_paths_make_run_dir(const VbPaths *paths, GError **error);
+/* Makes all of them. What holds secrets is 0700; what the user that QEMU runs as has to go through
+ * (docs/security.md) is 0711, but not for a session instance, where that user is ours. */
 gboolean vb_paths_make(const VbPaths *paths, GError **error);
 
 char *vb_paths_definition(const VbPaths *paths, const char *uuid); /* state_dir/domain/<uuid>.xml */
 char *vb_paths_autostart(const VbPaths *paths,
                          const char *uuid); /* state_dir/domain/autostart/<uuid> */
+/* state_dir/nvram/<uuid>_VARS.fd: where a domain's variable store is when nobody said otherwise. */
+char *vb_paths_nvram(const VbPaths *paths, const char *uuid);
 char *vb_paths_domain_run(const VbPaths *paths, const char *uuid); /* run_dir/domains/<uuid> */
+/* What QEMU itself makes and removes: run_dir/qemu/<uuid> */
+char *vb_paths_qemu_run(const VbPaths *paths, const char *uuid);

@@ -89,7 +89,8 @@ static void check_twins(VbXmlReader *reader, const VbBackupDef *backup)
 
 VbBackupDef *vb_backup_def_parse(const char *xml, gssize len, GError **error)
 {
-    g_autoptr(VbXmlReader) reader = vb_xml_reader_new(xml, len, "domainbackup", error);
+    g_autoptr(VbXmlReader) reader =
+        vb_xml_reader_new(xml, len, VB_XML_MAX_SIZE, "domainbackup", error);
     if (!reader)
         return NULL;
 

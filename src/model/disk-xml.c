@@ -169,7 +169,7 @@ static void format_backing(VbXmlWriter *writer, const VbDiskSource *source, VbFo
 
 VbDiskSource *vb_disk_source_parse(const char *xml, gssize len, GError **error)
 {
-    g_autoptr(VbXmlReader) reader = vb_xml_reader_new(xml, len, "disk", error);
+    g_autoptr(VbXmlReader) reader = vb_xml_reader_new(xml, len, VB_XML_MAX_SIZE, "disk", error);
     if (!reader)
         return NULL;
 

@@ -282,8 +282,12 @@ void vb_timer_def_free(VbTimerDef *timer);
  * (so a driver keeps the chain that it probed in the running copy of a definition only). */
 typedef enum {
     VB_XML_NONE = 0,
-    VB_XML_LIVE = 1 << 0, /* keep the run-time facts; without it they are accepted and dropped */
+    VB_XML_LIVE = 1 << 0,   /* keep the run-time facts; without it they are accepted and dropped */
+    VB_XML_STORED = 1 << 1, /* virtbus has written it: VB_XML_STORED_MAX_SIZE holds */
 } VbXmlFlags;
+
+/* What virtbus adds to a document must not make it unreadable. */
+#define VB_XML_STORED_MAX_SIZE ((gsize)16 * 1024 * 1024)
 
 typedef enum {
     VB_FORMAT_NONE = 0,

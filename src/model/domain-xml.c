@@ -248,7 +248,8 @@ static void format_devices(VbXmlWriter *writer, const VbDomainDef *def, VbFormat
 
 VbDomainDef *vb_domain_def_parse(const char *xml, gssize len, VbXmlFlags flags, GError **error)
 {
-    g_autoptr(VbXmlReader) reader = vb_xml_reader_new(xml, len, "domain", error);
+    gsize max_size = flags & VB_XML_STORED ? VB_XML_STORED_MAX_SIZE : VB_XML_MAX_SIZE;
+    g_autoptr(VbXmlReader) reader = vb_xml_reader_new(xml, len, max_size, "domain", error);
     if (!reader)
         return NULL;
 

@@ -377,7 +377,9 @@ void vb_clock_parse(VbXmlReader *reader, VbXmlElement *domain, VbClockDef *clock
     parse_adjustment(reader, element, clock);
     if (clock->offset == VB_CLOCK_TIMEZONE) {
         clock->timezone = vb_xml_required_attr(reader, element, "timezone");
-        if (clock->timezone && !vb_is_word(clock->timezone, "_.+-/"))
+        /* A name below the directory of time zones: QEMU's C library would open any other file. */
+        if (clock->timezone && (!vb_is_word(clock->timezone, "_.+-/") ||
+                                clock->timezone[0] == '/' || strstr(clock->timezone, "..")))
             vb_xml_fail_value(reader, element, "timezone", clock->timezone);
     }
     parse_timers(reader, element, clock);

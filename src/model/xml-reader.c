@@ -12,6 +12,9 @@
 #include <string.h>
 
 #include "words.h"
+#include "xml-limits.h"
+
+#define MAX_QUOTED 1000u /* bytes of a message */
 
 struct VbXmlReader {
     xmlDoc *doc;
@@ -23,14 +26,13 @@ enum {
     MARK_SEEN = 1 << 0, /* the element or attribute was asked for */
     MARK_TEXT = 1 << 1, /* and so was its text */
     MARK_TREE = 1 << 2, /* and all that is in it */
+    MARK_TAKE = 1 << 3, /* the element is to be written by vb_xml_take() */
 };
 
 /* What a document did that stopped its parser. */
 typedef struct {
     gboolean has_dtd;
-    gboolean too_deep;
     int line; /* where */
-    startElementNsSAX2Func start_element;
 } ParseState;
 
 static void add_mark(void **private, guint mark)
@@ -55,21 +57,22 @@ static void on_dtd(void *context, const xmlChar *name, const xmlChar *external_i
     xmlStopParser(parser);
 }
 
-static void on_start_element(void *context, const xmlChar *name, const xmlChar *prefix,
-                             const xmlChar *uri, int n_namespaces, const xmlChar **namespaces,
-                             int n_attributes, int n_defaulted, const xmlChar **attributes)
+/* What a document says may be quoted, but not at any length. (transfer full) */
+static char *cut(const char *text)
 {
-    xmlParserCtxt *parser = context;
-    ParseState *state = parser->_private;
+    gsize size = strnlen(text, MAX_QUOTED + 1);
 
-    if (parser->nodeNr >= VB_XML_MAX_DEPTH) {
-        state->too_deep = TRUE;
-        state->line = xmlSAX2GetLineNumber(context);
-        xmlStopParser(parser);
-        return;
-    }
-    state->start_element(context, name, prefix, uri, n_namespaces, namespaces, n_attributes,
-                         n_defaulted, attributes);
+    if (size <= MAX_QUOTED)
+        return g_strdup(text);
+    g_autofree char *begin = g_utf8_make_valid(text, MAX_QUOTED);
+    return g_strconcat(begin, "…", NULL);
+}
+
+/* The first mistake is the last that is looked at: a document may have millions. */
+static void on_mistake(void *context, xmlError *error)
+{
+    if (error->level == XML_ERR_FATAL)
+        xmlStopParser(context);
 }
 
 static xmlDoc *parse_document(const char *xml, gsize len, GError **error)
@@ -80,25 +83,21 @@ static xmlDoc *parse_document(const char *xml, gsize len, GError **error)
     if (!parser)
         g_error("out of memory");
     parser->_private = &state;
-    state.start_element = parser->sax->startElementNs;
-    parser->sax->startElementNs = on_start_element;
     parser->sax->internalSubset = on_dtd;
+    parser->sax->serror = on_mistake;
     xmlDoc *doc = xmlCtxtReadMemory(
         parser, xml, (int)len, NULL, "UTF-8",
-        XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_BIG_LINES);
-    if (state.has_dtd || state.too_deep || !parser->wellFormed)
+        XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING | XML_PARSE_BIG_LINES |
+            XML_PARSE_IGNORE_ENC); /* it is UTF-8, whatever it declares */
+    if (state.has_dtd || !parser->wellFormed)
         g_clear_pointer(&doc, xmlFreeDoc);
 
     if (state.has_dtd) {
         g_set_error(error, VB_ERROR, VB_ERROR_INVALID_XML,
                     "line %d: the document has a DTD, which is not allowed", state.line);
-    } else if (state.too_deep) {
-        g_set_error(error, VB_ERROR, VB_ERROR_LIMITS_EXCEEDED,
-                    "line %d: the document is nested deeper than %d elements", state.line,
-                    VB_XML_MAX_DEPTH);
     } else if (!doc) {
         const xmlError *failure = xmlCtxtGetLastError(parser);
-        g_autofree char *message = g_strdup(failure ? failure->message : "no document");
+        g_autofree char *message = cut(failure ? failure->message : "no document");
 
         g_strdelimit(g_strchomp(message), "\r\n", ' ');
         g_set_error(error, VB_ERROR, VB_ERROR_INVALID_XML, "line %d: not well-formed XML: %s",
@@ -108,15 +107,16 @@ static xmlDoc *parse_document(const char *xml, gsize len, GError **error)
     return doc;
 }
 
-VbXmlReader *vb_xml_reader_new(const char *xml, gssize len, const char *root, GError **error)
+VbXmlReader *vb_xml_reader_new(const char *xml, gssize len, gsize max_size, const char *root,
+                               GError **error)
 {
     gsize size = len < 0 ? strlen(xml) : (gsize)len;
     const char *end = NULL;
 
-    if (size > VB_XML_MAX_SIZE) {
+    if (size > max_size) {
         g_set_error(error, VB_ERROR, VB_ERROR_LIMITS_EXCEEDED,
-                    "the document has %" G_GSIZE_FORMAT " bytes, more than %d", size,
-                    VB_XML_MAX_SIZE);
+                    "the document has %" G_GSIZE_FORMAT " bytes, more than %" G_GSIZE_FORMAT, size,
+                    max_size);
         return NULL;
     }
     if (!g_utf8_validate_len(xml, size, &end)) {
@@ -124,6 +124,8 @@ VbXmlReader *vb_xml_reader_new(const char *xml, gssize len, const char *root, GE
                     "the document is not UTF-8 text at byte %" G_GSIZE_FORMAT, (gsize)(end - xml));
         return NULL;
     }
+    if (!vb_xml_limits_check(xml, size, max_size > VB_XML_MAX_SIZE, error))
+        return NULL;
     xmlDoc *doc = parse_document(xml, size, error);
     if (!doc)
         return NULL;
@@ -132,9 +134,10 @@ VbXmlReader *vb_xml_reader_new(const char *xml, gssize len, const char *root, GE
     reader->doc = doc;
     VbXmlElement *element = vb_xml_reader_root(reader);
     if (element->ns || g_strcmp0(vb_xml_name(element), root) != 0) {
+        g_autofree char *name = cut(vb_xml_name(element));
         g_set_error(error, VB_ERROR, VB_ERROR_INVALID_XML,
-                    "line %u: the document's element is <%s>, not <%s>", vb_xml_line(element),
-                    vb_xml_name(element), root);
+                    "line %u: the document's element is <%s>, not <%s>", vb_xml_line(element), name,
+                    root);
         return NULL;
     }
     vb_xml_accept(element);
@@ -184,7 +187,9 @@ void vb_xml_fail(VbXmlReader *reader, VbXmlElement *element, VbError code, const
     g_autofree char *message = g_strdup_vprintf(format, args);
     va_end(args);
     g_autofree char *where = where_is(element);
-    reader->error = g_error_new(VB_ERROR, (int)code, "%s: %s", where, message);
+    g_autofree char *short_where = cut(where);
+    g_autofree char *short_message = cut(message);
+    reader->error = g_error_new(VB_ERROR, (int)code, "%s: %s", short_where, short_message);
 }
 
 void vb_xml_fail_value(VbXmlReader *reader, VbXmlElement *element, const char *attribute,
@@ -526,14 +531,22 @@ char *vb_xml_child_path(VbXmlReader *reader, VbXmlElement *parent, const char *n
     return child ? vb_xml_path_text(reader, child) : NULL;
 }
 
-/* Is the node (or, for a namespace, its element) the element `data` or in it? */
-static int is_within(void *data, xmlNode *node, xmlNode *parent)
+static void mark_elements(xmlNode *element)
 {
-    const xmlNode *at = node->type == XML_NAMESPACE_DECL ? parent : node;
+    add_mark(&element->_private, MARK_TAKE);
+    for (xmlNode *child = element->children; child; child = child->next)
+        if (child->type == XML_ELEMENT_NODE)
+            mark_elements(child);
+}
 
-    while (at && at != data)
-        at = at->parent;
-    return at != NULL;
+/* Is the element of the node (of a namespace: `parent`) to be written? */
+static int is_marked(void *data, xmlNode *node, xmlNode *parent)
+{
+    const xmlNode *element = node->type == XML_ELEMENT_NODE     ? node
+                             : node->type == XML_NAMESPACE_DECL ? parent
+                                                                : node->parent;
+
+    return element && has_mark(element->_private, MARK_TAKE);
 }
 
 /* What C14N has to say comes back as a result; without this it goes to stderr as well. */
@@ -546,13 +559,14 @@ char *vb_xml_take(VbXmlReader *reader, VbXmlElement *element)
     for (xmlNode *child = element->children; child; child = child->next)
         if (child->type == XML_ELEMENT_NODE)
             add_mark(&child->_private, MARK_SEEN | MARK_TREE);
+    mark_elements(element);
 
     xmlOutputBuffer *buffer = xmlAllocOutputBuffer(NULL);
     if (!buffer)
         g_error("out of memory");
     char *canonical = NULL;
     xmlSetStructuredErrorFunc(NULL, ignore_error);
-    if (xmlC14NExecute(reader->doc, is_within, element, XML_C14N_1_0, NULL, 1, buffer) >= 0)
+    if (xmlC14NExecute(reader->doc, is_marked, NULL, XML_C14N_1_0, NULL, 1, buffer) >= 0)
         canonical = g_strndup((const char *)xmlOutputBufferGetContent(buffer),
                               xmlOutputBufferGetSize(buffer));
     else

@@ -9,15 +9,15 @@
 #include "device-address.h"
 #include "error.h"
 
-#define VB_XML_MAX_SIZE (1024 * 1024)
-#define VB_XML_MAX_DEPTH 240 /* a chain of 200 images nests as deep; libxml2 ends at 256 */
+#define VB_XML_MAX_SIZE ((gsize)4 * 1024 * 1024)
 
 typedef struct VbXmlReader VbXmlReader;
 typedef struct _xmlNode VbXmlElement;
 
 /* Parses the document (len -1: NUL-terminated), whose root must be `root`. No DTD, no entities, no
  * network. Errors: VB_ERROR_INVALID_XML, VB_ERROR_LIMITS_EXCEEDED. */
-VbXmlReader *vb_xml_reader_new(const char *xml, gssize len, const char *root, GError **error);
+VbXmlReader *vb_xml_reader_new(const char *xml, gssize len, gsize max_size, const char *root,
+                               GError **error);
 void vb_xml_reader_free(VbXmlReader *reader);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VbXmlReader, vb_xml_reader_free)
 

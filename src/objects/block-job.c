@@ -3,6 +3,7 @@
  * Vtable, handler and getters of org.virtbus1.BlockJob. */
 #include "block-job.h"
 
+#include "actions.h"
 #include "job-object.h"
 #include "message.h"
 #include "object-path.h"
@@ -22,9 +23,9 @@ static void handle_pivot(VbCall *call, gpointer data)
                            vb_job_object_wait(call, data));
 }
 
-static const VbMethod methods[] = {VB_METHOD("Pivot", "a{sv}", "options", "", "",
-                                             VB_ACTION("org.virtbus1.job.control"), handle_pivot),
-                                   {}};
+static const VbMethod methods[] = {
+    VB_METHOD("Pivot", "a{sv}", "options", "", "", VB_ACTION(VB_ACTION_JOB_CONTROL), handle_pivot),
+    {}};
 
 static void get_domain(sd_bus_message *reply, gpointer data)
 {
@@ -73,4 +74,5 @@ static const VbProperty properties[] = {
     VB_PROPERTY("IoStatus", "s", VB_EMITS_CHANGE, get_io_status),
     {}};
 
-const VbInterface vb_block_job_interface = {"org.virtbus1.BlockJob", methods, properties, NULL};
+const VbInterface vb_block_job_interface = {"org.virtbus1.BlockJob", methods, properties, NULL,
+                                            NULL};

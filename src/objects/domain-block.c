@@ -5,14 +5,16 @@
  * they do comes after it. */
 #include "domain-block.h"
 
+#include "actions.h"
 #include "backup-def.h"
 #include "call.h"
 #include "disk-xml.h"
+#include "host-access.h"
 #include "job-object.h"
 #include "message.h"
 #include "object-path.h"
 
-#define BLOCK_JOB VB_ACTION("org.virtbus1.domain.block-job")
+#define BLOCK_JOB VB_ACTION(VB_ACTION_DOMAIN_BLOCK_JOB)
 
 /* QEMU's limits for what one bit of the dirty bitmap stands for. */
 #define GRANULARITY_MIN 512
@@ -91,18 +93,169 @@ static void start_one(VbCall *call, VbDomain *domain, VbOptions *options, VbJobS
     }
 }
 
-/* The arguments of most methods: a disk or a document, and options. NULL: the call has failed. */
-static VbOptions *read_text_and_options(VbCall *call, const char **ret_text)
-{
-    VbOptions *options = NULL;
-    GError *error = NULL;
+/* ---- what is asked for, read before the caller is authorized ----------------------------------
+ */
 
-    if (vb_call_read(call, &error, "s", ret_text))
-        options = vb_call_read_options(call, &error);
-    if (options == NULL)
-        vb_call_fail(call, error);
-    return options;
+/* What a VbPrepare leaves for its handler. */
+typedef struct {
+    char *disk;                /* its target: what the rules were told, however it was named */
+    VbDiskSource *destination; /* Copy */
+    VbJob *job; /* AbortJob: the live one, which the rules were told of; NULL: there was none */
+} DiskArgs;
+
+static void disk_args_free(gpointer data)
+{
+    DiskArgs *args = data;
+
+    g_free(args->disk);
+    vb_disk_source_free(args->destination);
+    vb_job_unref(args->job);
+    g_free(args);
 }
+
+static gboolean read_disk(VbCall *call, const VbDomain *domain, DiskArgs *args, GError **error)
+{
+    const VbDiskDef *disk;
+    const char *name;
+
+    if (!vb_call_read(call, error, "s", &name) ||
+        (disk = vb_domain_def_find_disk(vb_domain_def(domain), name, error)) == NULL)
+        return FALSE;
+    args->disk = g_strdup(disk->target);
+    vb_details_set(vb_call_details(call), "disk", disk->target);
+    return TRUE;
+}
+
+static DiskArgs *disk_args_new(VbCall *call)
+{
+    DiskArgs *args = g_new0(DiskArgs, 1);
+
+    vb_call_set_argument(call, args, disk_args_free);
+    return args;
+}
+
+static void describe_operation(VbCall *call, VbJobType type)
+{
+    vb_details_set(vb_call_details(call), "job_operation", vb_job_type_to_operation(type));
+}
+
+static gboolean prepare_pull(VbCall *call, gpointer data, GError **error)
+{
+    describe_operation(call, VB_JOB_PULL);
+    return read_disk(call, data, disk_args_new(call), error);
+}
+
+static gboolean prepare_commit(VbCall *call, gpointer data, GError **error)
+{
+    describe_operation(call, VB_JOB_COMMIT);
+    return read_disk(call, data, disk_args_new(call), error);
+}
+
+static gboolean prepare_abort_job(VbCall *call, gpointer data, GError **error)
+{
+    DiskArgs *args = disk_args_new(call);
+    VbJob *job;
+
+    if (!read_disk(call, data, args, error))
+        return FALSE;
+    job = vb_domain_live_job(data, args->disk);
+    if (job != NULL) {
+        args->job = vb_job_ref(job);
+        describe_operation(call, vb_job_info(job)->type);
+    }
+    return TRUE;
+}
+
+static void require_host_access(VbCall *call, VbDomain *domain, const VbDiskSource *target)
+{
+    g_autoptr(GPtrArray) resources = vb_disk_source_host_resources(target, TRUE);
+
+    vb_host_access_require(call, vb_domain_host(domain), resources);
+}
+
+static gboolean prepare_copy(VbCall *call, gpointer data, GError **error)
+{
+    DiskArgs *args = disk_args_new(call);
+    const char *xml;
+
+    describe_operation(call, VB_JOB_COPY);
+    if (!read_disk(call, data, args, error) || !vb_call_read(call, error, "s", &xml) ||
+        (args->destination = vb_disk_source_parse(xml, -1, error)) == NULL)
+        return FALSE;
+    require_host_access(call, data, args->destination);
+    return TRUE;
+}
+
+/* `target` NULL: the core makes up a file in this format, beside the disk's image. */
+static void add_backup(VbCall *call, VbDomain *domain, GPtrArray *specs, const VbDiskDef *disk,
+                       const VbDiskSource *target, VbDiskFormat format)
+{
+    VbJobSpec *spec = vb_job_spec_new(VB_JOB_BACKUP, disk->target);
+
+    spec->target = vb_disk_source_copy(target);
+    spec->target_format = format;
+    g_ptr_array_add(specs, spec);
+    if (target != NULL || disk->source != NULL)
+        require_host_access(call, domain, target != NULL ? target : disk->source);
+}
+
+static gboolean add_backups(VbCall *call, VbDomain *domain, const VbBackupDef *backup,
+                            GPtrArray *specs, GError **error)
+{
+    const VbDomainDef *def = vb_domain_def(domain);
+
+    for (guint i = 0; i < backup->disks->len; i++) {
+        const VbBackupDiskDef *wanted = backup->disks->pdata[i];
+        const VbDiskDef *disk;
+
+        if (!wanted->backup)
+            continue;
+        disk = vb_domain_def_find_disk(def, wanted->name, error);
+        if (disk == NULL)
+            return FALSE;
+        add_backup(call, domain, specs, disk, wanted->target, wanted->format);
+    }
+    for (guint i = 0; backup->disks->len == 0 && i < def->disks->len; i++) {
+        const VbDiskDef *disk = def->disks->pdata[i];
+
+        if (disk->source != NULL && !disk->readonly)
+            add_backup(call, domain, specs, disk, NULL, VB_DISK_FORMAT_QCOW2);
+    }
+    return specs->len > 0 ||
+           vb_fail(error, VB_ERROR_INVALID_ARGS, "domain '%s' has no disk to back up", def->name);
+}
+
+/* Several disks are told as "vda,vdb". */
+static void describe_disks(VbCall *call, const GPtrArray *specs)
+{
+    g_autoptr(GString) disks = g_string_new(NULL);
+
+    for (guint i = 0; i < specs->len; i++) {
+        const VbJobSpec *spec = specs->pdata[i];
+
+        g_string_append_printf(disks, "%s%s", i > 0 ? "," : "", spec->disk);
+    }
+    vb_details_set(vb_call_details(call), "disk", disks->str);
+}
+
+static gboolean prepare_backup(VbCall *call, gpointer data, GError **error)
+{
+    GPtrArray *specs = specs_new();
+    g_autoptr(VbBackupDef) backup = NULL;
+    const char *xml;
+
+    vb_call_set_argument(call, specs, (GDestroyNotify)g_ptr_array_unref);
+    describe_operation(call, VB_JOB_BACKUP);
+    if (!vb_call_read(call, error, "s", &xml) ||
+        (backup = vb_backup_def_parse(xml, -1, error)) == NULL ||
+        !add_backups(call, data, backup, specs, error))
+        return FALSE;
+    describe_disks(call, specs);
+    return TRUE;
+}
+
+/* ---- starting, once the caller is authorized --------------------------------------------------
+ */
 
 /* Hypervisors count in signed 64 bits. */
 static void take_size(VbOptions *options, const char *key, guint64 *ret_value)
@@ -122,15 +275,27 @@ static void take_granularity(VbOptions *options, guint64 *ret_value)
                           GRANULARITY_MIN, GRANULARITY_MAX);
 }
 
+/* The options, and a spec for the disk of the call. NULL: the call has failed. */
+static VbOptions *read_options(VbCall *call, VbJobType type, VbJobSpec **ret_spec)
+{
+    const DiskArgs *args = vb_call_argument(call);
+    GError *error = NULL;
+    VbOptions *options = vb_call_read_options(call, &error);
+
+    if (options == NULL)
+        vb_call_fail(call, error);
+    else
+        *ret_spec = vb_job_spec_new(type, args->disk);
+    return options;
+}
+
 static void handle_pull(VbCall *call, gpointer data)
 {
-    const char *disk;
-    g_autoptr(VbOptions) options = read_text_and_options(call, &disk);
-    VbJobSpec *spec;
+    VbJobSpec *spec = NULL;
+    g_autoptr(VbOptions) options = read_options(call, VB_JOB_PULL, &spec);
 
     if (options == NULL)
         return;
-    spec = vb_job_spec_new(VB_JOB_PULL, disk);
     vb_options_take_string(options, "base", &spec->base);
     vb_options_take_bool(options, "keep-relative", &spec->keep_relative);
     take_size(options, "bandwidth", &spec->bandwidth);
@@ -139,13 +304,11 @@ static void handle_pull(VbCall *call, gpointer data)
 
 static void handle_commit(VbCall *call, gpointer data)
 {
-    const char *disk;
-    g_autoptr(VbOptions) options = read_text_and_options(call, &disk);
-    VbJobSpec *spec;
+    VbJobSpec *spec = NULL;
+    g_autoptr(VbOptions) options = read_options(call, VB_JOB_COMMIT, &spec);
 
     if (options == NULL)
         return;
-    spec = vb_job_spec_new(VB_JOB_COMMIT, disk);
     vb_options_take_string(options, "base", &spec->base);
     vb_options_take_string(options, "top", &spec->top);
     vb_options_take_bool(options, "shallow", &spec->shallow);
@@ -160,20 +323,13 @@ static void handle_commit(VbCall *call, gpointer data)
 
 static void handle_copy(VbCall *call, gpointer data)
 {
-    g_autoptr(VbOptions) options = NULL;
-    g_autoptr(VbDiskSource) target = NULL;
-    const char *disk, *xml;
-    GError *error = NULL;
-    VbJobSpec *spec;
+    DiskArgs *args = vb_call_argument(call);
+    VbJobSpec *spec = NULL;
+    g_autoptr(VbOptions) options = read_options(call, VB_JOB_COPY, &spec);
 
-    if (!vb_call_read(call, &error, "ss", &disk, &xml) ||
-        (options = vb_call_read_options(call, &error)) == NULL ||
-        (target = vb_disk_source_parse(xml, -1, &error)) == NULL) {
-        vb_call_fail(call, error);
+    if (options == NULL)
         return;
-    }
-    spec = vb_job_spec_new(VB_JOB_COPY, disk);
-    spec->target = g_steal_pointer(&target);
+    spec->target = g_steal_pointer(&args->destination);
     vb_options_take_bool(options, "shallow", &spec->shallow);
     vb_options_take_bool(options, "reuse-external", &spec->reuse_external);
     vb_options_take_bool(options, "transient-job", &spec->transient_job);
@@ -184,105 +340,66 @@ static void handle_copy(VbCall *call, gpointer data)
     start_one(call, data, options, spec);
 }
 
-/* `format` is of the file that the core makes up when there is no target. */
-static void add_backup(GPtrArray *specs, const char *disk, const VbDiskSource *target,
-                       VbDiskFormat format, const VbJobSpec *common)
-{
-    VbJobSpec *spec = vb_job_spec_new(VB_JOB_BACKUP, disk);
-
-    spec->target = vb_disk_source_copy(target);
-    spec->target_format = format;
-    spec->bandwidth = common->bandwidth;
-    spec->reuse_external = common->reuse_external;
-    g_ptr_array_add(specs, spec);
-}
-
-static GPtrArray *backup_specs(const VbDomain *domain, const VbBackupDef *backup,
-                               const VbJobSpec *common, GError **error)
-{
-    const GPtrArray *disks = vb_domain_def(domain)->disks;
-    g_autoptr(GPtrArray) specs = specs_new();
-
-    for (guint i = 0; i < backup->disks->len; i++) {
-        const VbBackupDiskDef *disk = backup->disks->pdata[i];
-
-        if (!disk->backup)
-            continue;
-        add_backup(specs, disk->name, disk->target, disk->format, common);
-    }
-    for (guint i = 0; backup->disks->len == 0 && i < disks->len; i++) {
-        const VbDiskDef *disk = disks->pdata[i];
-
-        if (disk->source != NULL && !disk->readonly)
-            add_backup(specs, disk->target, NULL, VB_DISK_FORMAT_QCOW2, common);
-    }
-    if (specs->len > 0)
-        return g_steal_pointer(&specs);
-    g_set_error(error, VB_ERROR, VB_ERROR_INVALID_ARGS, "domain '%s' has no disk to back up",
-                vb_domain_info(domain)->name);
-    return NULL;
-}
-
 static void handle_backup(VbCall *call, gpointer data)
 {
-    const char *xml;
-    g_autoptr(VbOptions) options = read_text_and_options(call, &xml);
-    g_autoptr(VbBackupDef) backup = NULL;
-    GPtrArray *specs;
-    VbJobSpec common = {0};
     GError *error = NULL;
+    g_autoptr(VbOptions) options = vb_call_read_options(call, &error);
+    gboolean reuse_external = FALSE;
+    guint64 bandwidth = 0;
+    GPtrArray *specs;
 
-    if (options == NULL)
-        return;
-    vb_options_take_bool(options, "reuse-external", &common.reuse_external);
-    take_size(options, "bandwidth", &common.bandwidth);
-    if (!vb_options_finish(options, &error) ||
-        (backup = vb_backup_def_parse(xml, -1, &error)) == NULL ||
-        (specs = backup_specs(data, backup, &common, &error)) == NULL)
+    if (options != NULL) {
+        vb_options_take_bool(options, "reuse-external", &reuse_external);
+        take_size(options, "bandwidth", &bandwidth);
+    }
+    if (options == NULL || !vb_options_finish(options, &error)) {
         vb_call_fail(call, error);
-    else
-        start(call, data, specs);
+        return;
+    }
+    specs = vb_call_steal_argument(call);
+    for (guint i = 0; i < specs->len; i++) {
+        VbJobSpec *spec = specs->pdata[i];
+
+        spec->bandwidth = bandwidth;
+        spec->reuse_external = reuse_external;
+    }
+    start(call, data, specs);
 }
 
 /* ---- ending -----------------------------------------------------------------------------------
  */
 
-/* The live job of the disk, borrowed. */
-static VbJob *find_job(const VbDomain *domain, const char *name, GError **error)
+/* The job that the call means, borrowed. One that has ended meanwhile answers for itself. */
+static VbJob *find_job(const VbDomain *domain, const DiskArgs *args, GError **error)
 {
-    const VbDiskDef *disk = vb_domain_def_find_disk(vb_domain_def(domain), name, error);
-    VbJob *job;
+    const char *name = vb_domain_info(domain)->name;
 
-    if (disk == NULL)
-        return NULL;
     if (!vb_domain_is_active(domain)) {
-        g_set_error(error, VB_ERROR, VB_ERROR_DOMAIN_NOT_RUNNING, "domain '%s' is not running",
-                    vb_domain_info(domain)->name);
+        vb_fail(error, VB_ERROR_DOMAIN_NOT_RUNNING, "domain '%s' is not running", name);
         return NULL;
     }
-    job = vb_domain_live_job(domain, disk->target);
-    if (job == NULL)
-        g_set_error(error, VB_ERROR, VB_ERROR_NO_BLOCK_JOB,
-                    "disk '%s' of domain '%s' has no block job", disk->target,
-                    vb_domain_info(domain)->name);
-    return job;
+    if (args->job == NULL)
+        vb_fail(error, VB_ERROR_NO_BLOCK_JOB, "disk '%s' of domain '%s' has no block job",
+                args->disk, name);
+    return args->job;
 }
 
 static void handle_abort_job(VbCall *call, gpointer data)
 {
-    const char *disk;
-    g_autoptr(VbOptions) options = read_text_and_options(call, &disk);
-    gboolean async = FALSE, pivot = FALSE, force = FALSE;
+    const DiskArgs *args = vb_call_argument(call);
     GError *error = NULL;
+    g_autoptr(VbOptions) options = vb_call_read_options(call, &error);
+    gboolean async = FALSE, pivot = FALSE, force = FALSE;
     VbJobFlags flags;
     VbJob *job;
 
-    if (options == NULL)
-        return;
-    vb_options_take_bool(options, "async", &async);
-    vb_options_take_bool(options, "pivot", &pivot);
-    vb_options_take_bool(options, "force", &force);
-    if (!vb_options_finish(options, &error) || (job = find_job(data, disk, &error)) == NULL) {
+    if (options != NULL) {
+        vb_options_take_bool(options, "async", &async);
+        vb_options_take_bool(options, "pivot", &pivot);
+        vb_options_take_bool(options, "force", &force);
+    }
+    if (options == NULL || !vb_options_finish(options, &error) ||
+        (job = find_job(data, args, &error)) == NULL) {
         vb_call_fail(call, error);
         return;
     }
@@ -294,12 +411,16 @@ static void handle_abort_job(VbCall *call, gpointer data)
 }
 
 static const VbMethod methods[] = {
-    VB_METHOD("Pull", "sa{sv}", "disk options", "o", "job", BLOCK_JOB, handle_pull),
-    VB_METHOD("Commit", "sa{sv}", "disk options", "o", "job", BLOCK_JOB, handle_commit),
-    VB_METHOD("Copy", "ssa{sv}", "disk destination_xml options", "o", "job", BLOCK_JOB,
-              handle_copy),
-    VB_METHOD("Backup", "sa{sv}", "backup_xml options", "ao", "jobs", BLOCK_JOB, handle_backup),
-    VB_METHOD("AbortJob", "sa{sv}", "disk options", "", "", BLOCK_JOB, handle_abort_job),
+    VB_METHOD_PREPARED("Pull", "sa{sv}", "disk options", "o", "job", BLOCK_JOB, prepare_pull,
+                       handle_pull),
+    VB_METHOD_PREPARED("Commit", "sa{sv}", "disk options", "o", "job", BLOCK_JOB, prepare_commit,
+                       handle_commit),
+    VB_METHOD_PREPARED("Copy", "ssa{sv}", "disk destination_xml options", "o", "job", BLOCK_JOB,
+                       prepare_copy, handle_copy),
+    VB_METHOD_PREPARED("Backup", "sa{sv}", "backup_xml options", "ao", "jobs", BLOCK_JOB,
+                       prepare_backup, handle_backup),
+    VB_METHOD_PREPARED("AbortJob", "sa{sv}", "disk options", "", "", BLOCK_JOB, prepare_abort_job,
+                       handle_abort_job),
     {}};
 
 /* ---- signals ----------------------------------------------------------------------------------
@@ -313,7 +434,8 @@ static const VbSignal signals[] = {JOB_SIGNAL("BlockJobReady"),
                                    JOB_SIGNAL("BlockJobCanceled"),
                                    {}};
 
-const VbInterface vb_domain_block_interface = {"org.virtbus1.Domain.Block", methods, NULL, signals};
+const VbInterface vb_domain_block_interface = {"org.virtbus1.Domain.Block", methods, NULL, signals,
+                                               NULL};
 
 static void append_details(sd_bus_message *signal, const VbJobInfo *info)
 {

@@ -4,14 +4,15 @@
  * memory; the handlers hand the call to the core and answer when it has. */
 #include "domain-object.h"
 
+#include "actions.h"
 #include "call.h"
+#include "host-access.h"
 #include "host.h"
 #include "message.h"
 #include "object-path.h"
 
-#define OPERATE VB_ACTION("org.virtbus1.domain.operate")
-#define MANAGE VB_ACTION("org.virtbus1.domain.manage")
-#define READ_SECRETS "org.virtbus1.domain.read-secrets"
+#define OPERATE VB_ACTION(VB_ACTION_DOMAIN_OPERATE)
+#define MANAGE VB_ACTION(VB_ACTION_DOMAIN_MANAGE)
 
 /* ---- waiting for the core ---------------------------------------------------------------------
  */
@@ -139,78 +140,59 @@ static void handle_set_autostart(VbCall *call, gpointer data)
                                       wait_new(call, data, vb_domain_set_autostart_finish));
 }
 
+static gboolean prepare_redefine(VbCall *call, gpointer data, GError **error)
+{
+    VbDomainDef *def = vb_host_access_read_domain(call, vb_domain_host(data), error);
+
+    vb_call_set_argument(call, def, (GDestroyNotify)vb_domain_def_unref);
+    return def != NULL;
+}
+
 static void handle_redefine(VbCall *call, gpointer data)
 {
     GError *error = NULL;
-    const char *xml;
 
-    if (!vb_call_read(call, &error, "s", &xml) || !vb_call_read_no_options(call, &error))
+    if (!vb_call_read_no_options(call, &error))
         vb_call_fail(call, error);
     else
-        vb_domain_redefine_async(data, xml, on_done,
+        vb_domain_redefine_async(data, vb_call_steal_argument(call), on_done,
                                  wait_new(call, data, vb_domain_redefine_finish));
 }
 
-static void reply_xml(VbCall *call, const VbDomain *domain, gboolean inactive, gboolean secure)
-{
-    const VbDomainDef *def = inactive ? vb_domain_stored_def(domain) : NULL;
-    VbFormatFlags flags = secure ? VB_FORMAT_SECURE : VB_FORMAT_NONE;
-    g_autofree char *xml = NULL;
-
-    if (def == NULL)
-        def = vb_domain_def(domain);
-    if (!inactive && vb_domain_is_active(domain))
-        flags |= VB_FORMAT_LIVE;
-    xml = vb_domain_def_format(def, flags);
-    vb_call_reply(call, "s", xml);
-}
-
-/* GetXml with secure, whose sender is asked about once more. */
+/* The options of GetXml. */
 typedef struct {
-    VbCall *call;
-    gboolean inactive;
-} SecureXml;
+    gboolean inactive, secure;
+} XmlOptions;
 
-static void on_secrets_allowed(GObject *source, GAsyncResult *result, gpointer data)
+static gboolean prepare_get_xml(VbCall *call, gpointer data, GError **error)
 {
-    g_autofree SecureXml *wait = data;
-    g_autoptr(VbCall) call = wait->call;
-    g_autoptr(GError) error = NULL;
-    gboolean allowed = vb_authority_check_finish(result, NULL, &error);
-    const VbDomain *domain = vb_call_data(call);
+    g_autoptr(VbOptions) options = vb_call_read_options(call, error);
+    XmlOptions *wanted = g_new0(XmlOptions, 1);
 
-    if (vb_call_replied(call)) /* the daemon's end was faster */
-        return;
-    if (!allowed)
-        vb_call_fail(call, g_steal_pointer(&error));
-    else if (domain == NULL)
-        vb_call_failf(call, VB_ERROR_UNKNOWN_OBJECT, "object %s is gone", vb_call_path(call));
-    else
-        reply_xml(call, domain, wait->inactive, TRUE);
+    vb_call_set_argument(call, wanted, g_free);
+    if (options == NULL)
+        return FALSE;
+    vb_options_take_bool(options, "inactive", &wanted->inactive);
+    vb_options_take_bool(options, "secure", &wanted->secure);
+    if (wanted->secure)
+        vb_call_require(call, VB_ACTION_DOMAIN_READ_SECRETS, NULL);
+    return vb_options_finish(options, error);
 }
 
 static void handle_get_xml(VbCall *call, gpointer data)
 {
-    GError *error = NULL;
-    g_autoptr(VbOptions) options = vb_call_read_options(call, &error);
-    gboolean inactive = FALSE, secure = FALSE;
+    const VbDomain *domain = data;
+    const XmlOptions *wanted = vb_call_argument(call);
+    const VbDomainDef *def = wanted->inactive ? vb_domain_stored_def(domain) : NULL;
+    VbFormatFlags flags = wanted->secure ? VB_FORMAT_SECURE : VB_FORMAT_NONE;
+    g_autofree char *xml = NULL;
 
-    if (options != NULL) {
-        vb_options_take_bool(options, "inactive", &inactive);
-        vb_options_take_bool(options, "secure", &secure);
-    }
-    if (options == NULL || !vb_options_finish(options, &error)) {
-        vb_call_fail(call, error);
-    } else if (secure) {
-        SecureXml *wait = g_new(SecureXml, 1);
-
-        *wait = (SecureXml){vb_call_ref(call), inactive};
-        vb_authority_check_async(vb_registry_authority(vb_call_registry(call)),
-                                 vb_call_sender(call), READ_SECRETS, NULL, on_secrets_allowed,
-                                 wait);
-    } else {
-        reply_xml(call, data, inactive, FALSE);
-    }
+    if (def == NULL)
+        def = vb_domain_def(domain);
+    if (!wanted->inactive && vb_domain_is_active(domain))
+        flags |= VB_FORMAT_LIVE;
+    xml = vb_domain_def_format(def, flags);
+    vb_call_reply(call, "s", xml);
 }
 
 static const VbMethod methods[] = {
@@ -223,9 +205,10 @@ static const VbMethod methods[] = {
     VB_METHOD("Resume", "a{sv}", "options", "", "", OPERATE, handle_resume),
     VB_METHOD("Undefine", "a{sv}", "options", "", "", MANAGE, handle_undefine),
     VB_METHOD("SetAutostart", "ba{sv}", "autostart options", "", "", MANAGE, handle_set_autostart),
-    VB_METHOD("GetXml", "a{sv}", "options", "s", "xml", VB_ACTION("org.virtbus1.domain.read-xml"),
-              handle_get_xml),
-    VB_METHOD("Redefine", "sa{sv}", "xml options", "", "", MANAGE, handle_redefine),
+    VB_METHOD_PREPARED("GetXml", "a{sv}", "options", "s", "xml",
+                       VB_ACTION(VB_ACTION_DOMAIN_READ_XML), prepare_get_xml, handle_get_xml),
+    VB_METHOD_PREPARED("Redefine", "sa{sv}", "xml options", "", "", MANAGE, prepare_redefine,
+                       handle_redefine),
     {}};
 
 /* ---- properties -------------------------------------------------------------------------------
@@ -462,7 +445,17 @@ static const VbProperty properties[] = {
 
 static const VbSignal signals[] = {VB_SIGNAL("Lifecycle", "ssa{sv}", "event reason details"), {}};
 
-const VbInterface vb_domain_interface = {"org.virtbus1.Domain", methods, properties, signals};
+void vb_domain_object_describe(gpointer data, VbDetails *details)
+{
+    const VbDomainInfo *info = vb_domain_info(data);
+
+    vb_details_set(details, "driver", info->driver->name);
+    vb_details_set(details, "domain_name", info->name);
+    vb_details_set(details, "domain_uuid", info->uuid);
+}
+
+const VbInterface vb_domain_interface = {"org.virtbus1.Domain", methods, properties, signals,
+                                         vb_domain_object_describe};
 
 /* ---- changes ----------------------------------------------------------------------------------
  */

@@ -8,6 +8,9 @@
 
 extern const VbInterface vb_domain_interface;
 
+/* The domain's VbDescribe, which that of its jobs begins with. */
+void vb_domain_object_describe(gpointer domain, VbDetails *details);
+
 /* The domain's properties have changed. */
 void vb_domain_object_changed(VbRegistry *registry, VbObject *object, VbDomainProps props);
 /* Emits Lifecycle. */

@@ -3,11 +3,13 @@
  * Vtable, handlers and getters of org.virtbus1.Job. */
 #include "job-object.h"
 
+#include "actions.h"
+#include "domain-object.h"
 #include "errors.h"
 #include "message.h"
 #include "object-path.h"
 
-#define CONTROL VB_ACTION("org.virtbus1.job.control")
+#define CONTROL VB_ACTION(VB_ACTION_JOB_CONTROL)
 
 /* ---- waiting for the core ---------------------------------------------------------------------
  */
@@ -217,7 +219,14 @@ static const VbProperty properties[] = {
 static const VbSignal signals[] = {VB_SIGNAL("Finished", "sss", "result error_name error_message"),
                                    {}};
 
-const VbInterface vb_job_interface = {"org.virtbus1.Job", methods, properties, signals};
+static void describe(gpointer data, VbDetails *details)
+{
+    vb_domain_object_describe(vb_job_info(data)->domain, details);
+    vb_details_set(details, "job_operation", vb_job_operation(data));
+    vb_details_set(details, "disk", vb_job_info(data)->disk);
+}
+
+const VbInterface vb_job_interface = {"org.virtbus1.Job", methods, properties, signals, describe};
 
 void vb_job_object_finished(VbRegistry *registry, VbObject *object)
 {

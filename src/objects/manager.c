@@ -6,13 +6,15 @@
 
 #include <string.h>
 
+#include "actions.h"
 #include "call.h"
 #include "config.h"
+#include "host-access.h"
 #include "host.h"
 #include "message.h"
 #include "object-path.h"
 
-#define MANAGE VB_ACTION("org.virtbus1.domain.manage")
+#define MANAGE VB_ACTION(VB_ACTION_DOMAIN_MANAGE)
 
 /* ---- defining ---------------------------------------------------------------------------------
  */
@@ -56,37 +58,48 @@ static void on_domain(GObject *source, GAsyncResult *result, gpointer data)
         reply_domain(call, domain);
 }
 
+/* Of both methods: the document says what the rules are told, and what else they are asked. */
+static gboolean prepare_definition(VbCall *call, gpointer data, GError **error)
+{
+    VbHost *host = data;
+    VbDetails *details = vb_call_details(call);
+    VbDomainDef *def = vb_host_access_read_domain(call, host, error);
+
+    if (def == NULL)
+        return FALSE;
+    vb_call_set_argument(call, def, (GDestroyNotify)vb_domain_def_unref);
+    vb_details_set(details, "driver", vb_host_driver_name(host, def->type));
+    vb_details_set(details, "domain_name", def->name);
+    vb_details_set(details, "domain_uuid", def->uuid);
+    return TRUE;
+}
+
 static void handle_define_domain(VbCall *call, gpointer data)
 {
     VbHost *host = data;
-    const char *xml;
     GError *error = NULL;
 
-    if (!vb_call_read(call, &error, "s", &xml) || !vb_call_read_no_options(call, &error))
+    if (!vb_call_read_no_options(call, &error))
         vb_call_fail(call, error);
     else
-        vb_host_define_async(host, xml, vb_call_uid(call), on_domain,
+        vb_host_define_async(host, vb_call_steal_argument(call), vb_call_uid(call), on_domain,
                              wait_new(call, host, vb_host_define_finish));
 }
 
 static void handle_create_domain(VbCall *call, gpointer data)
 {
     VbHost *host = data;
-    g_autoptr(VbOptions) options = NULL;
-    const char *xml;
-    gboolean paused = FALSE;
     GError *error = NULL;
+    g_autoptr(VbOptions) options = vb_call_read_options(call, &error);
+    gboolean paused = FALSE;
 
-    if (!vb_call_read(call, &error, "s", &xml) ||
-        (options = vb_call_read_options(call, &error)) == NULL) {
-        vb_call_fail(call, error);
-        return;
-    }
-    vb_options_take_bool(options, "paused", &paused);
-    if (!vb_options_finish(options, &error))
+    if (options != NULL)
+        vb_options_take_bool(options, "paused", &paused);
+    if (options == NULL || !vb_options_finish(options, &error))
         vb_call_fail(call, error);
     else
-        vb_host_create_async(host, xml, paused ? VB_DOMAIN_OP_FLAG_PAUSED : VB_DOMAIN_OP_FLAG_NONE,
+        vb_host_create_async(host, vb_call_steal_argument(call),
+                             paused ? VB_DOMAIN_OP_FLAG_PAUSED : VB_DOMAIN_OP_FLAG_NONE,
                              vb_call_uid(call), on_domain,
                              wait_new(call, host, vb_host_create_finish));
 }
@@ -270,6 +283,122 @@ static void handle_get_objects(VbCall *call, gpointer data)
     vb_call_reply_message(call, reply);
 }
 
+/* ---- what the caller may do -------------------------------------------------------------------
+ */
+
+/* CheckActions, whose answers come one by one. */
+typedef struct {
+    VbCall *call;
+    GStrv actions;
+    VbVerdict *verdicts;
+    guint pending;
+    GError *error; /* the first one */
+} Checks;
+
+/* One of its questions. */
+typedef struct {
+    Checks *checks;
+    guint index;
+} Check;
+
+static void reply_verdicts(VbCall *call, const Checks *checks)
+{
+    sd_bus_message *reply = vb_call_new_reply(call);
+
+    sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "{ss}");
+    for (guint i = 0; checks->actions[i] != NULL; i++)
+        sd_bus_message_append(reply, "{ss}", checks->actions[i],
+                              vb_verdict_to_string(checks->verdicts[i]));
+    sd_bus_message_close_container(reply);
+    vb_call_reply_message(call, reply);
+}
+
+static void checks_answer(Checks *checks)
+{
+    g_autoptr(VbCall) call = checks->call;
+
+    if (vb_call_replied(call)) /* the daemon's end was faster */
+        g_clear_error(&checks->error);
+    else if (checks->error != NULL)
+        vb_call_fail(call, g_steal_pointer(&checks->error));
+    else
+        reply_verdicts(call, checks);
+    g_strfreev(checks->actions);
+    g_free(checks->verdicts);
+    g_free(checks);
+}
+
+static void on_verdict(GObject *source, GAsyncResult *result, gpointer data)
+{
+    g_autofree Check *check = data;
+    Checks *checks = check->checks;
+
+    vb_authority_query_finish(result, &checks->verdicts[check->index],
+                              checks->error == NULL ? &checks->error : NULL);
+    if (--checks->pending == 0)
+        checks_answer(checks);
+}
+
+/* Takes the actions. */
+static void check_actions(VbCall *call, const VbDetails *details, GStrv actions)
+{
+    VbAuthority *authority = vb_registry_authority(vb_call_registry(call));
+    Checks *checks = g_new0(Checks, 1);
+    guint n = g_strv_length(actions);
+
+    *checks = (Checks){vb_call_ref(call), actions, g_new0(VbVerdict, n), n, NULL};
+    for (guint i = 0; i < n; i++) {
+        Check *check = g_new(Check, 1);
+
+        *check = (Check){checks, i};
+        vb_authority_query_async(authority, vb_call_sender(call), actions[i], details, NULL,
+                                 on_verdict, check);
+    }
+}
+
+/* What is asked about; nothing named: all actions. */
+static gboolean check_names(GStrv *names, GError **error)
+{
+    if ((*names)[0] == NULL) {
+        g_strfreev(*names);
+        *names = g_strdupv((GStrv)vb_actions());
+    }
+    for (guint i = 0; (*names)[i] != NULL; i++) {
+        if (!vb_is_action((*names)[i]))
+            return vb_fail(error, VB_ERROR_INVALID_ARGS, "there is no action '%s'", (*names)[i]);
+        if (g_strv_contains((const char *const *)*names + i + 1, (*names)[i]))
+            return vb_fail(error, VB_ERROR_INVALID_ARGS, "action '%s' is named twice", (*names)[i]);
+    }
+    return TRUE;
+}
+
+static void handle_check_actions(VbCall *call, gpointer data)
+{
+    g_autoptr(VbDetails) details = vb_details_new();
+    g_auto(GStrv) names = NULL;
+    const VbObject *object;
+    const char *path;
+    GError *error = NULL;
+
+    if (!vb_call_read(call, &error, "o", &path) || !vb_call_read_strv(call, &names, &error) ||
+        !vb_call_read_no_options(call, &error)) {
+        vb_call_fail(call, error);
+        return;
+    }
+    object = vb_registry_lookup(vb_call_registry(call), path);
+    if (object == NULL) {
+        vb_call_failf(call, VB_ERROR_UNKNOWN_OBJECT, "there is no object %s", path);
+        return;
+    }
+    if (!check_names(&names, &error)) {
+        vb_call_fail(call, error);
+        return;
+    }
+    vb_details_set(details, "method", "org.virtbus1.Manager.CheckActions");
+    vb_object_describe(object, details);
+    check_actions(call, details, g_steal_pointer(&names));
+}
+
 /* ---- properties -------------------------------------------------------------------------------
  */
 
@@ -291,8 +420,10 @@ static void get_hostname(sd_bus_message *reply, gpointer data)
 }
 
 static const VbMethod methods[] = {
-    VB_METHOD("DefineDomain", "sa{sv}", "xml options", "o", "domain", MANAGE, handle_define_domain),
-    VB_METHOD("CreateDomain", "sa{sv}", "xml options", "o", "domain", MANAGE, handle_create_domain),
+    VB_METHOD_PREPARED("DefineDomain", "sa{sv}", "xml options", "o", "domain", MANAGE,
+                       prepare_definition, handle_define_domain),
+    VB_METHOD_PREPARED("CreateDomain", "sa{sv}", "xml options", "o", "domain", MANAGE,
+                       prepare_definition, handle_create_domain),
     VB_METHOD("GetDomainByName", "sa{sv}", "name options", "o", "domain", VB_PUBLIC,
               handle_get_domain_by_name),
     VB_METHOD("GetDomainByUuid", "sa{sv}", "uuid options", "o", "domain", VB_PUBLIC,
@@ -300,6 +431,8 @@ static const VbMethod methods[] = {
     VB_METHOD("ListDomains", "a{sv}", "options", "ao", "domains", VB_PUBLIC, handle_list_domains),
     VB_METHOD("GetObjects", "ssua{sv}", "kind cursor limit options", "a{oa{sa{sv}}}s",
               "objects next_cursor", VB_PUBLIC, handle_get_objects),
+    VB_METHOD("CheckActions", "oasa{sv}", "object actions options", "a{ss}", "verdicts", VB_PUBLIC,
+              handle_check_actions),
     {}};
 
 static const VbProperty properties[] = {VB_PROPERTY("Version", "s", VB_CONST, get_version),
@@ -307,4 +440,11 @@ static const VbProperty properties[] = {VB_PROPERTY("Version", "s", VB_CONST, ge
                                         VB_PROPERTY("Hostname", "s", VB_CONST, get_hostname),
                                         {}};
 
-const VbInterface vb_manager_interface = {"org.virtbus1.Manager", methods, properties, NULL};
+/* A prompt says which domain it is about; before a document is read there is none. */
+static void describe(gpointer data, VbDetails *details)
+{
+    vb_details_set(details, "domain_name", "");
+}
+
+const VbInterface vb_manager_interface = {"org.virtbus1.Manager", methods, properties, NULL,
+                                          describe};

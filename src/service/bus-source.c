@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * sd-bus says before each poll which events and which time it waits for; the source passes that on
- * and lets sd-bus process what came, one message a dispatch, so that other sources get their turn.
- */
+ * and lets sd-bus process what came: for a millisecond, so that other sources get their turn, but
+ * not one message only, since the poll between two messages takes longer than most of them. */
 #include "bus-source.h"
 
 #include <errno.h>
+
+#define DISPATCH_TIME 1000 /* µs; the message that is being processed is finished */
 
 typedef struct {
     GSource source;
     sd_bus *bus;
     gpointer fd_tag; /* NULL until the fd is known */
+    int events;      /* that its fd is polled for */
+    VbBusProcessFunc process;
     VbBusClosedFunc closed;
-    gpointer closed_data;
+    gpointer data;
     int fault; /* negative errno from a question of prepare, for dispatch to tell */
 } VbBusSource;
 
@@ -33,7 +37,10 @@ static gboolean bus_source_prepare(GSource *source, int *timeout)
         self->fault = events;
         return TRUE;
     }
-    g_source_modify_unix_fd(source, self->fd_tag, (GIOCondition)events);
+    if (events != self->events) { /* GLib ends the next poll at once, whether it changes or not */
+        g_source_modify_unix_fd(source, self->fd_tag, (GIOCondition)events);
+        self->events = events;
+    }
     g_source_set_ready_time(source,
                             until == UINT64_MAX ? -1 : (gint64)MIN(until, (uint64_t)G_MAXINT64));
     return FALSE;
@@ -49,12 +56,18 @@ static gboolean bus_source_check(GSource *source)
 static gboolean bus_source_dispatch(GSource *source, GSourceFunc callback, gpointer data)
 {
     VbBusSource *self = (VbBusSource *)source;
-    int r = self->fault < 0 ? self->fault : sd_bus_process(self->bus, NULL);
+    gint64 end = g_get_monotonic_time() + DISPATCH_TIME;
+    int r = self->fault;
 
+    if (r == 0) {
+        do
+            r = self->process(self->bus, self->data);
+        while (r > 0 && !g_source_is_destroyed(source) && g_get_monotonic_time() < end);
+    }
     if (r >= 0 || r == -EBUSY)
         return G_SOURCE_CONTINUE;
     if (self->closed != NULL)
-        self->closed(self->bus, self->closed_data);
+        self->closed(self->bus, self->data);
     return G_SOURCE_REMOVE;
 }
 
@@ -72,15 +85,22 @@ static GSourceFuncs bus_source_funcs = {
     .finalize = bus_source_finalize,
 };
 
-GSource *vb_bus_source_new(sd_bus *bus, VbBusClosedFunc closed, gpointer data)
+static int process_one(sd_bus *bus, gpointer data)
+{
+    return sd_bus_process(bus, NULL);
+}
+
+GSource *vb_bus_source_new(sd_bus *bus, VbBusProcessFunc process, VbBusClosedFunc closed,
+                           gpointer data)
 {
     GSource *source = g_source_new(&bus_source_funcs, sizeof(VbBusSource));
     VbBusSource *self = (VbBusSource *)source;
     int fd = sd_bus_get_fd(bus);
 
     self->bus = sd_bus_ref(bus);
+    self->process = process != NULL ? process : process_one;
     self->closed = closed;
-    self->closed_data = data;
+    self->data = data;
     if (fd >= 0)
         self->fd_tag = g_source_add_unix_fd(source, fd, 0);
     else

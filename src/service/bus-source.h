@@ -10,6 +10,10 @@
 /* The connection is gone, for good. Called once, from the main loop; the source is removed. */
 typedef void (*VbBusClosedFunc)(sd_bus *bus, gpointer data);
 
+/* Processes one message, as sd_bus_process() does, and returns what that returned. */
+typedef int (*VbBusProcessFunc)(sd_bus *bus, gpointer data);
+
 /* Holds a reference on the bus. Not attached yet: g_source_attach(). End it with
- * g_source_destroy() and g_source_unref(), which never calls closed. closed may be NULL. */
-GSource *vb_bus_source_new(sd_bus *bus, VbBusClosedFunc closed, gpointer data);
+ * g_source_destroy() and g_source_unref(), which never calls closed. Both functions may be NULL. */
+GSource *vb_bus_source_new(sd_bus *bus, VbBusProcessFunc process, VbBusClosedFunc closed,
+                           gpointer data);

@@ -5,7 +5,9 @@
 #include "bus.h"
 
 #include <errno.h>
+#include <time.h>
 
+#include "admission.h"
 #include "bus-source.h"
 #include "error.h"
 #include "errors.h"
@@ -14,29 +16,96 @@ struct VbBus {
     sd_bus *connection;
     GSource *source;
     sd_bus_slot *filter_slot;
+    sd_bus_slot *gone_slot;
     VbSenders *senders;
+    VbAdmission *admission;
 
     VbBusFilter filter;
     gpointer filter_data;
     VbBusClosed closed;
     gpointer closed_data;
+    VbBusSenderGone sender_gone;
+    gpointer sender_gone_data;
 
     GTask *name_task; /* NULL when no name is being asked for */
     sd_bus_slot *name_slot;
 };
 
+/* sd-bus answers reads by itself, also for nobody: it does all the work and then sends no reply. */
+static gboolean is_read_for_nobody(sd_bus_message *call)
+{
+    const char *interface = sd_bus_message_get_interface(call);
+
+    return sd_bus_message_get_expect_reply(call) == 0 && interface != NULL &&
+           g_str_has_prefix(interface, "org.freedesktop.DBus.");
+}
+
 static int bus_filter(sd_bus_message *message, void *data, sd_bus_error *ret_error)
 {
     VbBus *bus = data;
-    const char *sender = sd_bus_message_get_sender(message);
-    uint8_t type;
+    const char *name = sd_bus_message_get_sender(message);
+    VbSender *sender;
+    uint8_t type = 0;
 
+    sd_bus_message_get_type(message, &type);
+    /* Anybody may send us a signal, and sd-bus would take it for the bus's own, which has another
+     * kind of name. We listen to nobody else. */
+    if (type == SD_BUS_MESSAGE_SIGNAL && g_strcmp0(name, "org.freedesktop.DBus") != 0)
+        return 1;
+    sender = name != NULL ? vb_senders_get(bus->senders, name) : NULL;
     if (sender != NULL)
-        vb_senders_get(bus->senders, sender)->messages++;
-    if (bus->filter != NULL && sd_bus_message_get_type(message, &type) >= 0 &&
-        type == SD_BUS_MESSAGE_METHOD_CALL)
-        return bus->filter(message, bus->filter_data);
+        sender->messages++;
+    if (type != SD_BUS_MESSAGE_METHOD_CALL)
+        return 0;
+    if (is_read_for_nobody(message) ||
+        (sender != NULL &&
+         vb_admission_refuses(bus->admission, sender, message, g_get_monotonic_time())))
+        return 1;
+    return bus->filter != NULL && bus->filter(message, bus->filter_data);
+}
+
+/* µs of processor time; that others had the processor meanwhile is no caller's fault. */
+static gint64 thread_time(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return time.tv_sec * G_USEC_PER_SEC + time.tv_nsec / 1000;
+}
+
+static int bus_process(sd_bus *connection, gpointer data)
+{
+    VbBus *bus = data;
+    gint64 start = thread_time();
+    int r = sd_bus_process(connection, NULL);
+
+    vb_admission_message_done(bus->admission, thread_time() - start);
+    return r;
+}
+
+/* Unique names only: a well-known one that nobody owns any more is no sender. */
+static int on_name_lost(sd_bus_message *message, void *data, sd_bus_error *ret_error)
+{
+    VbBus *bus = data;
+    const char *name;
+
+    if (sd_bus_message_read(message, "s", &name) <= 0 || name[0] != ':')
+        return 0;
+    vb_senders_forget(bus->senders, name);
+    if (bus->sender_gone != NULL)
+        bus->sender_gone(name, bus->sender_gone_data);
     return 0;
+}
+
+/* Without waiting for the bus; nothing that is sent later can overtake it. Should the bus refuse,
+ * sd-bus closes the connection. */
+static void watch_senders(VbBus *bus)
+{
+    sd_bus_add_match_async(bus->connection, &bus->gone_slot,
+                           "type='signal',sender='org.freedesktop.DBus',"
+                           "path='/org/freedesktop/DBus',interface='org.freedesktop.DBus',"
+                           "member='NameOwnerChanged',arg2=''",
+                           on_name_lost, NULL, bus);
 }
 
 static void name_done(VbBus *bus, GError *error)
@@ -72,8 +141,10 @@ VbBus *vb_bus_new(sd_bus *connection)
 
     bus->connection = sd_bus_ref(connection);
     bus->senders = vb_senders_new();
+    bus->admission = vb_admission_new(connection);
     sd_bus_add_filter(connection, &bus->filter_slot, bus_filter, bus);
-    bus->source = vb_bus_source_new(connection, bus_source_closed, bus);
+    watch_senders(bus);
+    bus->source = vb_bus_source_new(connection, bus_process, bus_source_closed, bus);
     g_source_attach(bus->source, g_main_context_get_thread_default());
     return bus;
 }
@@ -133,6 +204,7 @@ static void bus_detach(VbBus *bus)
 void vb_bus_close(VbBus *bus)
 {
     bus_detach(bus);
+    g_clear_pointer(&bus->admission, vb_admission_free);
     sd_bus_flush(bus->connection);
     sd_bus_close(bus->connection);
 }
@@ -142,7 +214,9 @@ void vb_bus_free(VbBus *bus)
     if (bus == NULL)
         return;
     bus_detach(bus);
+    sd_bus_slot_unref(bus->gone_slot);
     sd_bus_slot_unref(bus->filter_slot);
+    vb_admission_free(bus->admission);
     sd_bus_close_unref(bus->connection);
     vb_senders_free(bus->senders);
     g_free(bus);
@@ -168,6 +242,12 @@ void vb_bus_set_filter(VbBus *bus, VbBusFilter filter, gpointer data)
 {
     bus->filter = filter;
     bus->filter_data = data;
+}
+
+void vb_bus_set_sender_gone_func(VbBus *bus, VbBusSenderGone gone, gpointer data)
+{
+    bus->sender_gone = gone;
+    bus->sender_gone_data = data;
 }
 
 /* RequestName's answers, from the D-Bus specification. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * VbBus: the daemon's one connection to the bus, driven by the main loop. It owns the one message
- * filter and counts messages for each sender. main.c opens it; registry, authority and call send
- * through it. Nothing here waits for the bus. */
+ * filter, counts messages for each sender, and tells when one has left the bus. main.c opens it;
+ * registry, authority and call send through it. Nothing here waits for the bus. */
 #pragma once
 
 #include <gio/gio.h>
@@ -20,6 +20,8 @@ typedef enum {
 /* Sees every method call before anybody answers it. TRUE: the call has been answered here. */
 typedef gboolean (*VbBusFilter)(sd_bus_message *message, gpointer data);
 typedef void (*VbBusClosed)(VbBus *bus, gpointer data);
+/* A connection that has left the bus, by its unique name; its VbSender is forgotten already. */
+typedef void (*VbBusSenderGone)(const char *name, gpointer data);
 
 /* Connects to address, or without one (NULL) to the usual bus of that kind. Returns before the bus
  * has answered: messages sent meanwhile are queued. Attaches to the thread-default context. */
@@ -50,6 +52,10 @@ void vb_bus_set_filter(VbBus *bus, VbBusFilter filter, gpointer data);
 void vb_bus_own_name_async(VbBus *bus, const char *name, GCancellable *cancellable,
                            GAsyncReadyCallback callback, gpointer data);
 gboolean vb_bus_own_name_finish(VbBus *bus, GAsyncResult *result, GError **error);
+
+/* Called from the main loop for every connection that leaves the bus, whether it ever sent us
+ * anything or not, after all that it sent. One; NULL takes it away. */
+void vb_bus_set_sender_gone_func(VbBus *bus, VbBusSenderGone gone, gpointer data);
 
 /* Who has sent messages, and how many. */
 VbSenders *vb_bus_senders(VbBus *bus);

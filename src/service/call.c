@@ -1,17 +1,35 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A call's way: dispatch → authority → the object again → handler → one reply. It is on the
- * registry's list until it is answered, so that the daemon's end answers it, too. */
+ * A call's way: dispatch → prepare → authority, once for each action → the object again → handler →
+ * one reply. It is on the registry's list until it is answered, so that the daemon's end answers
+ * it, too. */
 #include "call.h"
 
 #include "errors.h"
+#include "message.h"
+#include "object.h"
 #include "registry-private.h"
+
+/* What the caller must be allowed. */
+typedef struct {
+    const char *action; /* interned */
+    VbDetails *more;    /* of this question alone, or NULL */
+} Question;
 
 struct VbCall {
     sd_bus_message *message;
     const VbMethod *method;
     VbRegistry *registry; /* NULL once it is gone */
     guint64 generation;   /* of the object that was called */
+    GPtrArray *questions; /* of Question, in the order in which they are asked */
+    GHashTable *asked;    /* the same, borrowed: a document may name thousands of files */
+    guint n_allowed;      /* so many of them are answered with yes */
+    gboolean prepared;    /* the method's VbPrepare has run, if it has one */
+    VbDetails *details;   /* of all questions */
+    gpointer argument;    /* of the method's VbPrepare, for its handler */
+    GDestroyNotify argument_free;
+    VbSender *sender; /* among whose waiting calls it is counted; NULL: it is not */
+    gsize bytes;      /* of its message */
     uid_t uid;
     gboolean replied;
     GList link; /* in the registry's calls, as long as there is no reply */
@@ -22,6 +40,10 @@ static void call_answered(VbCall *call)
     call->replied = TRUE;
     if (call->registry != NULL)
         g_queue_unlink(vb_registry_calls(call->registry), &call->link);
+    if (call->sender != NULL) {
+        vb_sender_leave(call->sender, call->bytes);
+        g_clear_pointer(&call->sender, vb_sender_unref);
+    }
 }
 
 /* The one place that sends. FALSE: the message is not fit to be sent. That the connection is gone
@@ -59,15 +81,54 @@ static gboolean call_may_reply(VbCall *call)
     return !call->replied;
 }
 
-static VbCall *call_new(VbRegistry *registry, const VbObject *object, const VbMethod *method,
-                        sd_bus_message *message)
+/* What the rules are told of every call, besides what prepare adds. */
+static VbDetails *describe(const VbFacet *facet, const VbMethod *method)
+{
+    g_autofree char *name = g_strconcat(facet->interface->name, ".", method->member, NULL);
+    VbDetails *details = vb_details_new();
+
+    vb_details_set(details, "method", name);
+    vb_object_describe(facet->object, details);
+    return details;
+}
+
+static void question_free(gpointer data)
+{
+    Question *question = data;
+
+    vb_details_free(question->more);
+    g_free(question);
+}
+
+static guint question_hash(gconstpointer data)
+{
+    const Question *question = data;
+
+    return g_str_hash(question->action) ^ vb_details_hash(question->more);
+}
+
+static gboolean question_equal(gconstpointer a, gconstpointer b)
+{
+    const Question *one = a, *other = b;
+
+    return one->action == other->action && vb_details_equal(one->more, other->more);
+}
+
+static VbCall *call_new(const VbFacet *facet, const VbMethod *method, sd_bus_message *message)
 {
     VbCall *call = g_rc_box_new0(VbCall);
+    VbRegistry *registry = facet->object->registry;
 
     call->message = sd_bus_message_ref(message);
     call->method = method;
     call->registry = registry;
-    call->generation = vb_object_generation(object);
+    call->generation = vb_object_generation(facet->object);
+    call->questions = g_ptr_array_new_with_free_func(question_free);
+    call->asked = g_hash_table_new(question_hash, question_equal);
+    if (method->access.kind == VB_ACCESS_ACTION)
+        vb_call_require(call, method->access.action, NULL);
+    if (method->access.kind == VB_ACCESS_ACTION || method->prepare != NULL)
+        call->details = describe(facet, method);
     call->uid = (uid_t)-1;
     call->link.data = call;
     g_queue_push_tail_link(vb_registry_calls(registry), &call->link);
@@ -82,6 +143,10 @@ static void call_clear(VbCall *call)
         g_critical("no reply to %s of %s", call->method->member, vb_call_path(call));
         call_send_error(call, error);
     }
+    vb_call_set_argument(call, NULL, NULL);
+    vb_details_free(call->details);
+    g_hash_table_unref(call->asked);
+    g_ptr_array_unref(call->questions);
     sd_bus_message_unref(call->message);
 }
 
@@ -96,15 +161,22 @@ void vb_call_unref(VbCall *call)
         g_rc_box_release_full(call, (GDestroyNotify)call_clear);
 }
 
+static void call_gone(VbCall *call)
+{
+    vb_call_failf(call, VB_ERROR_UNKNOWN_OBJECT, "object %s is gone", vb_call_path(call));
+}
+
 static void call_handle(VbCall *call)
 {
     VbObject *object = vb_call_object(call);
 
     if (object == NULL)
-        vb_call_failf(call, VB_ERROR_UNKNOWN_OBJECT, "object %s is gone", vb_call_path(call));
+        call_gone(call);
     else
         call->method->handler(call, vb_object_data(object));
 }
+
+static void call_authorize(VbCall *call);
 
 static void on_authorized(GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -112,27 +184,94 @@ static void on_authorized(GObject *source, GAsyncResult *result, gpointer data)
     GError *error = NULL;
     gboolean allowed = vb_authority_check_finish(result, &call->uid, &error);
 
-    if (call->replied) /* abandoned meanwhile */
+    if (call->replied) { /* abandoned meanwhile */
         g_clear_error(&error);
-    else if (!allowed)
+    } else if (!allowed) {
         vb_call_fail(call, error);
+    } else {
+        call->n_allowed++;
+        call_authorize(call);
+    }
+}
+
+static void add_detail(const char *key, const char *value, gpointer details)
+{
+    vb_details_set(details, key, value);
+}
+
+/* No cancellable: the authority gives up by itself when the caller leaves. */
+static void call_ask(VbCall *call, const Question *question)
+{
+    g_autoptr(VbDetails) details = vb_details_copy(call->details);
+
+    if (question->more != NULL)
+        vb_details_each(question->more, add_detail, details);
+    vb_authority_check_async(vb_registry_authority(call->registry), vb_call_sender(call),
+                             question->action, details, vb_call_is_interactive(call), NULL,
+                             on_authorized, vb_call_ref(call));
+}
+
+/* The method's VbPrepare, and then all questions. */
+static void call_prepare(VbCall *call)
+{
+    VbObject *object = vb_call_object(call);
+    GError *error = NULL;
+
+    call->prepared = TRUE;
+    call->n_allowed = 0;
+    if (object == NULL)
+        call_gone(call);
+    else if (call->method->prepare != NULL &&
+             !call->method->prepare(call, vb_object_data(object), &error))
+        vb_call_fail(call, error);
+    else
+        call_authorize(call);
+}
+
+/* Asks the next question; with none left, the call is served. */
+static void call_authorize(VbCall *call)
+{
+    if (call->n_allowed < call->questions->len)
+        call_ask(call, call->questions->pdata[call->n_allowed]);
+    else if (!call->prepared)
+        call_prepare(call);
     else
         call_handle(call);
 }
 
-void vb_call_dispatch(VbRegistry *registry, const VbObject *object, const VbMethod *method,
-                      sd_bus_message *message)
+/* One more call that may have to wait: is it too large, or are there too many already? */
+static gboolean call_enter(VbCall *call, GError **error)
 {
-    g_autoptr(VbCall) call = call_new(registry, object, method, message);
+    const char *name = vb_call_sender(call);
+    VbSender *sender;
 
-    if (vb_registry_calls(registry)->length > VB_REGISTRY_CALLS_MAX)
-        vb_call_failf(call, VB_ERROR_LIMITS_EXCEEDED, "more than %d calls wait for their answer",
-                      VB_REGISTRY_CALLS_MAX);
-    else if (method->access.kind == VB_ACCESS_PUBLIC)
-        call_handle(call);
-    else /* no cancellable: the decision is bounded by the bus's own timeout */
-        vb_authority_check_async(vb_registry_authority(registry), vb_call_sender(call),
-                                 method->access.action, NULL, on_authorized, vb_call_ref(call));
+    if (vb_registry_calls(call->registry)->length > VB_REGISTRY_CALLS_MAX)
+        return vb_fail(error, VB_ERROR_LIMITS_EXCEEDED, "%d calls wait for their answer already",
+                       VB_REGISTRY_CALLS_MAX);
+    call->bytes = vb_message_body_size(call->message, VB_CALL_MESSAGE_MAX);
+    if (call->bytes > VB_CALL_MESSAGE_MAX)
+        return vb_fail(error, VB_ERROR_LIMITS_EXCEEDED, "the message of %s is larger than %d bytes",
+                       call->method->member, VB_CALL_MESSAGE_MAX);
+    if (name == NULL)
+        return TRUE;
+    sender = vb_senders_get(vb_bus_senders(vb_registry_bus(call->registry)), name);
+    if (!vb_sender_enter(sender, call->bytes, error))
+        return FALSE;
+    call->sender = vb_sender_ref(sender);
+    return TRUE;
+}
+
+void vb_call_dispatch(const VbFacet *facet, const VbMethod *method, sd_bus_message *message)
+{
+    g_autoptr(VbCall) call = call_new(facet, method, message);
+    GError *error = NULL;
+
+    if (!call_enter(call, &error))
+        vb_call_fail(call, error);
+    else if (call->bytes <= VB_CALL_PREPARED_MAX)
+        call_prepare(call);
+    else /* who may not do it at all does not make us read so much */
+        call_authorize(call);
 }
 
 void vb_call_abandon(VbCall *call)
@@ -169,6 +308,47 @@ uid_t vb_call_uid(VbCall *call)
     return call->uid;
 }
 
+gboolean vb_call_is_interactive(VbCall *call)
+{
+    return sd_bus_message_get_allow_interactive_authorization(call->message) > 0;
+}
+
+VbDetails *vb_call_details(VbCall *call)
+{
+    return call->details;
+}
+
+void vb_call_require(VbCall *call, const char *action, VbDetails *more)
+{
+    Question *question = g_new(Question, 1);
+
+    *question = (Question){g_intern_string(action), more};
+    if (g_hash_table_contains(call->asked, question)) {
+        question_free(question);
+    } else {
+        g_hash_table_add(call->asked, question);
+        g_ptr_array_add(call->questions, question);
+    }
+}
+
+void vb_call_set_argument(VbCall *call, gpointer argument, GDestroyNotify destroy)
+{
+    if (call->argument != NULL && call->argument_free != NULL)
+        call->argument_free(call->argument);
+    call->argument = argument;
+    call->argument_free = destroy;
+}
+
+gpointer vb_call_argument(VbCall *call)
+{
+    return call->argument;
+}
+
+gpointer vb_call_steal_argument(VbCall *call)
+{
+    return g_steal_pointer(&call->argument);
+}
+
 VbRegistry *vb_call_registry(VbCall *call)
 {
     return call->registry;
@@ -191,6 +371,12 @@ gpointer vb_call_data(VbCall *call)
     return object != NULL ? vb_object_data(object) : NULL;
 }
 
+static gboolean unreadable(VbCall *call, GError **error)
+{
+    return vb_fail(error, VB_ERROR_INVALID_ARGS, "the arguments of %s cannot be read",
+                   call->method->member);
+}
+
 gboolean vb_call_read(VbCall *call, GError **error, const char *types, ...)
 {
     va_list args;
@@ -199,11 +385,26 @@ gboolean vb_call_read(VbCall *call, GError **error, const char *types, ...)
     va_start(args, types);
     r = sd_bus_message_readv(call->message, types, args);
     va_end(args);
-    if (r > 0)
-        return TRUE;
-    g_set_error(error, VB_ERROR, VB_ERROR_INVALID_ARGS, "the arguments of %s cannot be read",
-                call->method->member);
-    return FALSE;
+    return r > 0 || unreadable(call, error);
+}
+
+gboolean vb_call_read_strv(VbCall *call, GStrv *ret_strings, GError **error)
+{
+    g_autoptr(GStrvBuilder) strings = g_strv_builder_new();
+    const char *string;
+    guint n = 0;
+    int r = sd_bus_message_enter_container(call->message, SD_BUS_TYPE_ARRAY, "s");
+
+    while (r > 0 && (r = sd_bus_message_read_basic(call->message, 's', &string)) > 0) {
+        if (++n > VB_CALL_STRV_MAX)
+            return vb_fail(error, VB_ERROR_LIMITS_EXCEEDED, "a list of %s has more than %d strings",
+                           call->method->member, VB_CALL_STRV_MAX);
+        g_strv_builder_add(strings, string);
+    }
+    if (r < 0 || sd_bus_message_exit_container(call->message) < 0)
+        return unreadable(call, error);
+    *ret_strings = g_strv_builder_end(strings);
+    return TRUE;
 }
 
 VbOptions *vb_call_read_options(VbCall *call, GError **error)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Wires all layers. The order of a start is fixed (docs/architecture.md): lock the runtime
- * directory → load and reconnect → export → take the name → tell what was recovered. */
+ * Wires all layers. The order of a start is fixed (docs/architecture.md): read the configuration →
+ * lock the runtime directory → load and reconnect → export → take the name → tell what was
+ * recovered. */
 #include "daemon.h"
 
 #include <systemd/sd-daemon.h>
@@ -9,6 +10,7 @@
 #include "authority.h"
 #include "bus.h"
 #include "config.h"
+#include "daemon-config.h"
 #include "error.h"
 #include "exporter.h"
 #include "fd.h"
@@ -29,6 +31,7 @@ struct VbDaemon {
     gboolean loading, stop_requested;
 
     VbPaths *paths;
+    VbDaemonConfig *config;
     int lock;
     VbStore *store;
     VbExporter *exporter;
@@ -66,13 +69,16 @@ static char *find_kvm_probe(void)
     return g_strdup(VB_LIBEXECDIR "/virtbus-kvm-probe");
 }
 
-static void add_drivers(VbHost *host)
+static void add_drivers(VbHost *host, const VbDaemonConfig *config)
 {
     g_autofree char *kvm_probe = find_kvm_probe();
+    const VbQemuDriverOptions qemu = {
+        .launcher = &vb_launcher_detached,
+        .kvm_probe_path = kvm_probe,
+        .user = config->qemu_user,
+    };
 
-    vb_host_add_driver(host, &vb_qemu_driver,
-                       vb_qemu_driver_new(host, &vb_launcher_detached, NULL, kvm_probe),
-                       vb_qemu_driver_free);
+    vb_host_add_driver(host, &vb_qemu_driver, vb_qemu_driver_new(host, &qemu), vb_qemu_driver_free);
     vb_host_add_driver(host, &vb_test_driver, vb_test_driver_new(host), vb_test_driver_free);
 }
 
@@ -118,6 +124,15 @@ static void on_loaded(GObject *source, GAsyncResult *result, gpointer data)
         vb_bus_own_name_async(daemon->bus, BUS_NAME, NULL, on_named, daemon);
 }
 
+static gboolean load_config(VbDaemon *daemon, GError **error)
+{
+    g_autofree char *path = g_build_filename(daemon->paths->conf_dir, "virtbusd.conf", NULL);
+
+    daemon->config =
+        vb_daemon_config_load(path, daemon->paths->state_dir, daemon->options->session, error);
+    return daemon->config != NULL;
+}
+
 VbDaemon *vb_daemon_start(const VbDaemonOptions *options, VbDaemonEnded ended, gpointer data,
                           GError **error)
 {
@@ -127,7 +142,9 @@ VbDaemon *vb_daemon_start(const VbDaemonOptions *options, VbDaemonEnded ended, g
     daemon->ended = ended;
     daemon->data = data;
     daemon->paths = vb_paths_new(options->root, options->session);
-    daemon->lock = vb_run_lock_take(daemon->paths->run_dir, error);
+    daemon->lock = -1;
+    if (load_config(daemon, error) && vb_paths_make_run_dir(daemon->paths, error))
+        daemon->lock = vb_run_lock_take(daemon->paths->run_dir, error);
     if (daemon->lock < 0 || !vb_paths_make(daemon->paths, error)) {
         vb_daemon_free(daemon);
         return NULL;
@@ -135,7 +152,9 @@ VbDaemon *vb_daemon_start(const VbDaemonOptions *options, VbDaemonEnded ended, g
     daemon->store = vb_store_new();
     daemon->exporter = vb_exporter_new();
     daemon->host = vb_host_new(daemon->paths, daemon->store, &vb_exporter_events, daemon->exporter);
-    add_drivers(daemon->host);
+    vb_host_set_image_directories(daemon->host,
+                                  (const char *const *)daemon->config->image_directories);
+    add_drivers(daemon->host, daemon->config);
     daemon->loading = TRUE;
     vb_host_load_async(daemon->host, on_loaded, daemon);
     return daemon;
@@ -164,6 +183,7 @@ void vb_daemon_free(VbDaemon *daemon)
     vb_host_free(daemon->host);
     vb_exporter_free(daemon->exporter);
     vb_store_free(daemon->store);
+    vb_daemon_config_free(daemon->config);
     vb_paths_free(daemon->paths);
     vb_clear_fd(&daemon->lock);
     g_free(daemon);

@@ -17,8 +17,9 @@ typedef struct VbDaemon VbDaemon;
  * once; the daemon can be freed when the callback has returned. */
 typedef void (*VbDaemonEnded)(const GError *error, gpointer data);
 
-/* Locks the runtime directory and begins to start; the rest happens in the main loop. options must
- * live as long. VB_ERROR_BUSY: another one has these directories; nothing was touched. */
+/* Reads the configuration, locks the runtime directory and begins to start; the rest happens in the
+ * main loop. options must live as long. VB_ERROR_BUSY: another one has these directories; nothing
+ * was touched, nor when the configuration is wrong (see daemon-config.h). */
 VbDaemon *vb_daemon_start(const VbDaemonOptions *options, VbDaemonEnded ended, gpointer data,
                           GError **error);
 /* Asks for the end: ended comes at once, or as soon as the start has got so far. */

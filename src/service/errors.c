@@ -22,6 +22,9 @@ static const VbErrorInfo error_table[VB_N_ERRORS] = {
     {VB_ERROR_ACCESS_DENIED, STANDARD("AccessDenied"),
      "The caller is not allowed to do this; the message names the action.",
      "Ask the administrator for the action, or call as a user who has it."},
+    {VB_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED, STANDARD("InteractiveAuthorizationRequired"),
+     "A person would have to authenticate for this, and the call does not allow to ask one.",
+     "Call again with the message flag ALLOW_INTERACTIVE_AUTHORIZATION."},
     {VB_ERROR_UNKNOWN_OBJECT, STANDARD("UnknownObject"),
      "The object does not exist, or was removed before the call got to it.",
      "Forget the path and look the object up again."},
@@ -81,13 +84,8 @@ const char *vb_error_bus_name(const GError *error)
 
 void vb_error_to_bus(const GError *error, sd_bus_error *ret_error)
 {
-    g_autofree char *line = g_utf8_make_valid(error->message != NULL ? error->message : "", -1);
+    g_autofree char *line = vb_error_line(error->message);
 
-    for (char *c = line; *c != '\0'; c++) {
-        if (g_ascii_iscntrl(*c))
-            *c = ' ';
-    }
-    g_strstrip(line);
     sd_bus_error_set(ret_error, vb_error_bus_name(error), line);
 }
 

@@ -22,7 +22,7 @@ const VbErrorInfo *vb_error_info(VbError code);
 /* The bus name of any error; domains other than VB_ERROR are Failed. */
 const char *vb_error_bus_name(const GError *error);
 
-/* Fills an sd_bus_error (free it with sd_bus_error_free()). The message is made one valid line. */
+/* Fills an sd_bus_error (free it with sd_bus_error_free()). The message is vb_error_line()'s. */
 void vb_error_to_bus(const GError *error, sd_bus_error *ret_error);
 
 /* From libsystemd: "<text>: <strerror>", VB_ERROR_FAILED. Returns FALSE, so that it can be

@@ -23,6 +23,8 @@
 #include <glib.h>
 #include <systemd/sd-bus.h>
 
+#include "details.h"
+
 typedef struct VbCall VbCall;
 
 /* Who may call a method. There is no default: VB_METHOD without VB_ACTION() or VB_PUBLIC does not
@@ -39,6 +41,16 @@ typedef struct {
  * (see vb_call_data() for later). */
 typedef void (*VbHandler)(VbCall *call, gpointer data);
 
+/* For a method whose arguments decide what the caller must be allowed to do: reads them before
+ * anybody is asked (unless they are large: VB_CALL_PREPARED_MAX), adds details (vb_call_details()),
+ * asks for more actions (vb_call_require()), keeps what it has parsed for the handler
+ * (vb_call_set_argument()), which reads on behind it. It changes nothing else. An error refuses the
+ * call. */
+typedef gboolean (*VbPrepare)(VbCall *call, gpointer data, GError **error);
+
+/* Tells the administrator's rules what the object is: domain_name, driver … */
+typedef void (*VbDescribe)(gpointer data, VbDetails *details);
+
 /* Appends the value, of the declared type, to reply. Reads memory: it cannot fail or wait, and it
  * changes nothing. message.h has what helps. */
 typedef void (*VbGetter)(sd_bus_message *reply, gpointer data);
@@ -48,6 +60,7 @@ typedef struct {
     const char *in, *in_names;   /* signature, and one name for each argument, by spaces */
     const char *out, *out_names; /* the same of the reply */
     VbAccess access;
+    VbPrepare prepare; /* or NULL */
     VbHandler handler;
 } VbMethod;
 
@@ -76,6 +89,14 @@ typedef struct {
                            : (access_)),                                                           \
         .handler = handler_                                                                        \
     }
+/* The same with a VbPrepare. */
+#define VB_METHOD_PREPARED(member_, in_, in_names_, out_, out_names_, access_, prepare_, handler_) \
+    {                                                                                              \
+        .member = member_, .in = in_, .in_names = in_names_, .out = out_, .out_names = out_names_, \
+        .access = _Generic((access_), VbAccess                                                     \
+                           : (access_)),                                                           \
+        .prepare = prepare_, .handler = handler_                                                   \
+    }
 #define VB_PROPERTY(name_, signature_, emits_, getter_)                                            \
     {                                                                                              \
         .name = name_, .signature = signature_, .emits = emits_, .getter = getter_                 \
@@ -93,6 +114,7 @@ typedef struct {
     const VbMethod *methods;      /* or NULL */
     const VbProperty *properties; /* or NULL */
     const VbSignal *signals;      /* or NULL */
+    VbDescribe describe;          /* or NULL; one of an object's interfaces has it */
 } VbInterface;
 
 const VbMethod *vb_interface_find_method(const VbInterface *interface, const char *member);

@@ -9,8 +9,21 @@
 
 #include "log.h"
 
+#define BURST 200               /* messages of one domain */
+#define PAUSE_US G_USEC_PER_SEC /* between them, when those are spent */
+#define MAX_ACCOUNTS 1000u      /* before those of quiet domains are closed */
+#define BURST_US ((gint64)BURST * PAUSE_US)
+
+/* What a domain has logged. */
+typedef struct {
+    gint64 paid_until; /* monotonic, µs: in the past for one that has logged little */
+    guint dropped;
+} Account;
+
 static gboolean logger_debug;
 static gboolean logger_journal;
+static GMutex logger_lock;          /* of the next */
+static GHashTable *logger_accounts; /* UUID → Account */
 
 static const char *level_name(GLogLevelFlags level)
 {
@@ -110,17 +123,76 @@ static void write_stderr(const char *line)
     }
 }
 
-static GLogWriterOutput logger_write(GLogLevelFlags level, const GLogField *fields, gsize n_fields,
-                                     gpointer data)
+static gboolean is_quiet(gpointer key, gpointer value, gpointer now)
+{
+    const Account *account = value;
+
+    return account->dropped == 0 && account->paid_until <= *(gint64 *)now;
+}
+
+gboolean vb_logger_admit(const char *domain, gint64 now, guint *ret_dropped)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&logger_lock);
+    Account *account;
+
+    if (!logger_accounts)
+        logger_accounts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+    account = g_hash_table_lookup(logger_accounts, domain);
+    if (!account) {
+        if (g_hash_table_size(logger_accounts) >= MAX_ACCOUNTS)
+            g_hash_table_foreach_remove(logger_accounts, is_quiet, &now);
+        account = g_new0(Account, 1);
+        g_hash_table_insert(logger_accounts, g_strdup(domain), account);
+    }
+    gint64 paid_until = MAX(account->paid_until, now) + PAUSE_US;
+    if (paid_until > now + BURST_US) {
+        account->dropped++;
+        return FALSE;
+    }
+    account->paid_until = paid_until;
+    *ret_dropped = account->dropped;
+    account->dropped = 0;
+    return TRUE;
+}
+
+static void put(GLogLevelFlags level, const GLogField *fields, gsize n_fields)
 {
     g_autofree char *line = NULL;
 
-    if ((level & G_LOG_LEVEL_DEBUG) && !logger_debug)
-        return G_LOG_WRITER_HANDLED;
     if (logger_journal && write_journal(level, fields, n_fields) == G_LOG_WRITER_HANDLED)
-        return G_LOG_WRITER_HANDLED;
+        return;
     line = vb_logger_format(level, fields, n_fields);
     write_stderr(line);
+}
+
+/* May this message be written? Says first what could not be. */
+static gboolean admit(GLogLevelFlags level, const GLogField *fields, gsize n_fields)
+{
+    const char *domain = find_field(fields, n_fields, VB_LOG_FIELD_DOMAIN);
+    guint dropped = 0;
+
+    if ((level & G_LOG_LEVEL_DEBUG) || domain == NULL || *domain == '\0')
+        return TRUE;
+    if (!vb_logger_admit(domain, g_get_monotonic_time(), &dropped))
+        return FALSE;
+    if (dropped > 0) {
+        g_autofree char *text =
+            g_strdup_printf("%u messages about this domain were not written", dropped);
+        const GLogField note[] = {
+            {"PRIORITY", "4", -1}, {"MESSAGE", text, -1}, {VB_LOG_FIELD_DOMAIN, domain, -1}};
+
+        put(VB_LOG_LEVEL_WARNING, note, G_N_ELEMENTS(note));
+    }
+    return TRUE;
+}
+
+static GLogWriterOutput logger_write(GLogLevelFlags level, const GLogField *fields, gsize n_fields,
+                                     gpointer data)
+{
+    if ((level & G_LOG_LEVEL_DEBUG) && !logger_debug)
+        return G_LOG_WRITER_HANDLED;
+    if (admit(level, fields, n_fields))
+        put(level, fields, n_fields);
     return G_LOG_WRITER_HANDLED;
 }
 

@@ -81,23 +81,38 @@ static gsize alignment_of(char type)
     }
 }
 
-/* The offset behind all values up to the end of the container that the message stands in. */
-static gsize walk(sd_bus_message *message, gsize offset)
+/* Arrays of these are one piece of memory. */
+static gboolean is_plain(const char *type)
+{
+    return strchr("ynqiuxtd", type[0]) != NULL && type[1] == '\0';
+}
+
+/* The offset behind all values up to the end of the container that the message stands in, or one
+ * beyond max. */
+static gsize walk(sd_bus_message *message, gsize offset, gsize max)
 {
     const char *contents;
     char type;
 
-    while (sd_bus_message_peek_type(message, &type, &contents) > 0) {
+    while (offset <= max && sd_bus_message_peek_type(message, &type, &contents) > 0) {
         offset = aligned(offset, alignment_of(type));
-        if (strchr("avre", type) != NULL) {
+        if (type == SD_BUS_TYPE_ARRAY && is_plain(contents)) {
+            const void *memory;
+            size_t size;
+
+            if (sd_bus_message_read_array(message, contents[0], &memory, &size) < 0)
+                break;
+            offset = aligned(offset + 4, alignment_of(contents[0])) + size;
+        } else if (strchr("avre", type) != NULL) {
             if (sd_bus_message_enter_container(message, type, contents) < 0)
                 break;
             if (type == SD_BUS_TYPE_ARRAY) /* the padding counts even when it is empty */
                 offset = aligned(offset + 4, alignment_of(contents[0]));
             else if (type == SD_BUS_TYPE_VARIANT)
                 offset += strlen(contents) + 2;
-            offset = walk(message, offset);
-            sd_bus_message_exit_container(message);
+            offset = walk(message, offset, max);
+            if (offset <= max)
+                sd_bus_message_exit_container(message);
         } else {
             union {
                 const char *string;
@@ -117,12 +132,12 @@ static gsize walk(sd_bus_message *message, gsize offset)
     return offset;
 }
 
-gsize vb_message_body_size(sd_bus_message *message)
+gsize vb_message_body_size(sd_bus_message *message, gsize max)
 {
     gsize size;
 
     sd_bus_message_rewind(message, TRUE);
-    size = walk(message, 0);
+    size = walk(message, 0, max);
     sd_bus_message_rewind(message, TRUE);
     return size;
 }

@@ -18,5 +18,6 @@ void vb_message_append_strv(sd_bus_message *message, const char *const *values);
 void vb_message_append_entry(sd_bus_message *message, const char *key, const char *types, ...);
 void vb_message_append_entry_string(sd_bus_message *message, const char *key, const char *value);
 
-/* Bytes of the body of a sealed message, read to its end; alignment included. Rewinds it. */
-gsize vb_message_body_size(sd_bus_message *message);
+/* Bytes of the body of a sealed message, alignment included; when there are more than max, some
+ * number above that. Rewinds it. */
+gsize vb_message_body_size(sd_bus_message *message, gsize max);

@@ -66,6 +66,14 @@ gboolean vb_object_has_interface(const VbObject *object, const VbInterface *inte
     return vb_object_facet((VbObject *)object, interface) != NULL;
 }
 
+void vb_object_describe(const VbObject *object, VbDetails *details)
+{
+    for (guint i = 0; i < object->n_facets; i++) {
+        if (object->facets[i].interface->describe != NULL)
+            object->facets[i].interface->describe(object->data, details);
+    }
+}
+
 static int append_properties(sd_bus_message *message, const VbFacet *facet)
 {
     int r = sd_bus_message_open_container(message, SD_BUS_TYPE_ARRAY, "{sv}");
@@ -137,7 +145,7 @@ gsize vb_object_measure(const VbObject *object, sd_bus *bus)
         sd_bus_message_open_container(message, SD_BUS_TYPE_ARRAY, "{oa{sa{sv}}}") >= 0 &&
         vb_object_append(object, message) >= 0 && sd_bus_message_close_container(message) >= 0 &&
         sd_bus_message_seal(message, 1, 0) >= 0)
-        size = vb_message_body_size(message);
+        size = vb_message_body_size(message, G_MAXSIZE);
     sd_bus_message_unref(message);
     return (size + 7) & ~(gsize)7;
 }

@@ -4,15 +4,17 @@
 #pragma once
 
 #include "call.h"
+#include "object.h"
 #include "registry.h"
 
-/* A method of the object was called: authorize, look up again, handle. Takes its own reference on
- * the message. */
-void vb_call_dispatch(VbRegistry *registry, const VbObject *object, const VbMethod *method,
-                      sd_bus_message *message);
+/* A method of the object was called: prepare, authorize, look up again, handle. Takes its own
+ * reference on the message. */
+void vb_call_dispatch(const VbFacet *facet, const VbMethod *method, sd_bus_message *message);
 
 /* The registry goes: answers Failed and forgets it. */
 void vb_call_abandon(VbCall *call);
+
+VbBus *vb_registry_bus(VbRegistry *registry);
 
 /* The calls that have no reply yet; the links lie in the calls. */
 GQueue *vb_registry_calls(VbRegistry *registry);

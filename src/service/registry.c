@@ -188,7 +188,7 @@ static int on_method(sd_bus_message *message, void *data, sd_bus_error *ret_erro
     const VbMethod *method =
         vb_interface_find_method(facet->interface, sd_bus_message_get_member(message));
 
-    vb_call_dispatch(facet->object->registry, facet->object, method, message);
+    vb_call_dispatch(facet, method, message);
     return 1;
 }
 
@@ -502,6 +502,11 @@ void vb_registry_free(VbRegistry *registry)
 VbAuthority *vb_registry_authority(VbRegistry *registry)
 {
     return registry->authority;
+}
+
+VbBus *vb_registry_bus(VbRegistry *registry)
+{
+    return registry->bus;
 }
 
 GQueue *vb_registry_calls(VbRegistry *registry)

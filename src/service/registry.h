@@ -69,6 +69,8 @@ gpointer vb_object_data(const VbObject *object);
 /* Grows with each object ever added: tells two objects that had the same path. Never 0. */
 guint64 vb_object_generation(const VbObject *object);
 gboolean vb_object_has_interface(const VbObject *object, const VbInterface *interface);
+/* What its interfaces say of it to the administrator's rules (VbDescribe). */
+void vb_object_describe(const VbObject *object, VbDetails *details);
 
 typedef enum {
     VB_DIRTY_MERGE = 0,

@@ -7,13 +7,17 @@
 
 #define BATCHES 50
 #define DISKS 20
-#define DURATION 30 /* ms, of each job, as the orders below have it */
+#define DURATION_MIN 30 /* ms, of each job */
 
 #define JOB(attributes, children) "<test:block-job " attributes ">" children "</test:block-job>"
 #define SILENT "cancel-mode='silent'"
 
-static char *batch_xml(guint batch, const char *orders)
+/* An '@' in the orders stands for the duration, in ms. */
+static char *batch_xml(guint batch, const char *orders, guint duration)
 {
+    g_autofree char *number = g_strdup_printf("%u", duration);
+    g_auto(GStrv) pieces = g_strsplit(orders, "@", -1);
+    g_autofree char *faults = g_strjoinv(number, pieces);
     GString *xml = g_string_new(NULL);
 
     g_string_append_printf(xml,
@@ -21,7 +25,7 @@ static char *batch_xml(guint batch, const char *orders)
                            "xmlns:test='https://virtbus.org/xmlns/test/1'>%s</test:faults>"
                            "</metadata><memory unit='MiB'>64</memory><vcpu>1</vcpu>"
                            "<os><type arch='x86_64'>hvm</type></os><devices>",
-                           batch, orders);
+                           batch, faults);
     for (guint i = 0; i < DISKS; i++)
         g_string_append_printf(xml,
                                "<disk type='file'><driver name='qemu' type='qcow2'/>"
@@ -102,16 +106,20 @@ static gboolean check_shot(Shot *shot, guint from)
     return canceled;
 }
 
-static guint run_batch(VbBusFixture *fixture, guint batch, const char *orders, gboolean async)
+/* `duration`, in ms: of the jobs, and then of those of the next batch: at least what the daemon
+ * took to start them all, so that on a busy machine, too, it reads some cancels before they end. */
+static guint run_batch(VbBusFixture *fixture, guint batch, const char *orders, gboolean async,
+                       guint *duration)
 {
     VbBusClient *client = vb_bus_fixture_client(fixture);
-    g_autofree char *xml = batch_xml(batch, orders);
+    g_autofree char *xml = batch_xml(batch, orders, *duration);
     g_autoptr(GVariant) created =
         vb_bus_client_call(client, VB_PATH_MANAGER, VB_IFACE_MANAGER, "CreateDomain",
                            g_variant_new_parsed("(%s, @a{sv} {})", xml));
     guint from = vb_bus_client_position(client), n_canceled = 0;
     Shot shots[DISKS];
     const char *domain;
+    gint64 begin = g_get_monotonic_time(), started = begin;
 
     g_variant_get(created, "(&o)", &domain);
     for (guint i = 0; i < DISKS; i++) {
@@ -121,14 +129,17 @@ static guint run_batch(VbBusFixture *fixture, guint batch, const char *orders, g
                           .async = async && g_test_rand_bit()};
         shots[i].start = vb_bus_client_send(client, domain, VB_IFACE_BLOCK, "Pull",
                                             g_variant_new_parsed("(%s, @a{sv} {})", shots[i].disk));
-        g_timeout_add(g_test_rand_int_range(0, DURATION * 2), on_shot, &shots[i]);
+        g_timeout_add(g_test_rand_int_range(0, *duration * 2), on_shot, &shots[i]);
     }
     for (guint i = 0; i < DISKS; i++) {
-        g_autoptr(GVariant) started = vb_bus_client_finish(client, shots[i].start);
+        g_autoptr(GVariant) reply = vb_bus_client_finish(client, shots[i].start);
 
-        g_variant_get(started, "(o)", &shots[i].job);
-        VB_WAIT_FOR(shots[i].abort && vb_bus_client_reply(client, shots[i].abort));
+        g_variant_get(reply, "(o)", &shots[i].job);
+        started = g_get_monotonic_time();
     }
+    *duration = MAX(DURATION_MIN, (guint)((started - begin) / 1000));
+    for (guint i = 0; i < DISKS; i++)
+        VB_WAIT_FOR(shots[i].abort && vb_bus_client_reply(client, shots[i].abort));
     for (guint i = 0; i < DISKS; i++)
         VB_WAIT_FOR(vb_bus_client_count(client, from, shots[i].job, VB_IFACE_JOB, "Finished") > 0);
     vb_bus_client_do(client, domain, VB_IFACE_DOMAIN, "Destroy");
@@ -142,26 +153,26 @@ typedef struct {
     gboolean async; /* some do not wait: who is told "accepted" may still lose the race */
 } Thousand;
 
-static const Thousand reported = {JOB("duration='30'", ""), TRUE};
+static const Thousand reported = {JOB("duration='@'", ""), TRUE};
 static const Thousand mixed = {
-    JOB("disk='vda' duration='30' " SILENT, "<test:cancel delay='5'/>")
-        JOB("disk='vdb' duration='30' " SILENT, "<test:cancel reports='2'/>")
-            JOB("disk='vdc' duration='30'", "<test:cancel delay='5' reports='2'/>")
-                JOB("disk='vdd' duration='30'", "<test:cancel result='completed'/>")
-                    JOB("disk='vde' duration='30'",
+    JOB("disk='vda' duration='@' " SILENT, "<test:cancel delay='5'/>")
+        JOB("disk='vdb' duration='@' " SILENT, "<test:cancel reports='2'/>")
+            JOB("disk='vdc' duration='@'", "<test:cancel delay='5' reports='2'/>")
+                JOB("disk='vdd' duration='@'", "<test:cancel result='completed'/>")
+                    JOB("disk='vde' duration='@'",
                         "<test:cancel result='completed' delay='5' reply='after-report'/>")
-                        JOB("disk='vdf' duration='30'", "<test:cancel reply='after-report'/>")
-                            JOB("duration='30'", "<test:cancel delay='3'/>"),
+                        JOB("disk='vdf' duration='@'", "<test:cancel reply='after-report'/>")
+                            JOB("duration='@'", "<test:cancel delay='3'/>"),
     FALSE};
 
 static void test_thousand(gconstpointer data)
 {
     const Thousand *thousand = data;
     g_autoptr(VbBusFixture) fixture = vb_bus_fixture_new(VB_BUS_FIXTURE_NONE);
-    guint n_canceled = 0;
+    guint n_canceled = 0, duration = DURATION_MIN;
 
     for (guint batch = 0; batch < BATCHES; batch++)
-        n_canceled += run_batch(fixture, batch, thousand->orders, thousand->async);
+        n_canceled += run_batch(fixture, batch, thousand->orders, thousand->async, &duration);
     /* Both ends of the race were seen. */
     g_test_message("%u of %u were canceled", n_canceled, BATCHES * DISKS);
     g_assert_cmpuint(n_canceled, >, BATCHES);

@@ -124,6 +124,47 @@ static void test_no_bus(VbBusFixture *fixture)
     g_assert_true(g_str_has_prefix(outcome.err, "virtbusd: "));
 }
 
+/* What is not understood ends it before it touches anything; the file, the line and the key are
+ * named. */
+static void test_configuration(VbBusFixture *fixture)
+{
+    static const struct {
+        const char *text, *mode, *wanted;
+    } cases[] = {
+        {"[storage]\nimage-directory=/a\n", "--system",
+         "virtbusd.conf, line 2: [storage] has no key 'image-directory'"},
+        {"# x\n[qemu]\nuser=a b\n", "--system", "virtbusd.conf, line 3: key 'user': 'a b'"},
+        {"[qemu]\nuser=somebody\n", "--session", "line 2: key 'user' has no meaning"},
+    };
+    g_autofree char *address = option("address", vb_bus_fixture_address(fixture));
+    g_autofree char *dir = g_build_filename(vb_bus_fixture_root(fixture), "etc", "virtbus", NULL);
+    g_autofree char *path = g_build_filename(dir, "virtbusd.conf", NULL);
+    g_autofree char *root = option("root", vb_bus_fixture_root(fixture));
+
+    g_assert_cmpint(g_mkdir_with_parents(dir, 0700), ==, 0);
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        const char *argv[] = {vb_bus_fixture_daemon_path(), cases[i].mode, address, root, NULL};
+        g_autoptr(GError) error = NULL;
+
+        g_file_set_contents(path, cases[i].text, -1, &error);
+        g_assert_no_error(error);
+        g_auto(Outcome) outcome = run_program(fixture, argv);
+        g_assert_cmpint(outcome.status, ==, 1);
+        g_assert_nonnull(strstr(outcome.err, path));
+        g_assert_nonnull(strstr(outcome.err, cases[i].wanted));
+    }
+    {
+        g_autoptr(GDir) made = g_dir_open(vb_bus_fixture_root(fixture), 0, NULL);
+
+        g_assert_cmpstr(g_dir_read_name(made), ==, "etc");
+        g_assert_null(g_dir_read_name(made));
+    }
+    /* One that is understood is no obstacle. */
+    g_assert_true(g_file_set_contents(path, "[storage]\nimage-directories=/a;/b\n", -1, NULL));
+    vb_bus_fixture_start_daemon(fixture);
+    vb_bus_fixture_stop_daemon(fixture);
+}
+
 /* Every path lies below --root, and only root can look inside. */
 static void test_root(VbBusFixture *fixture)
 {
@@ -383,6 +424,7 @@ int main(int argc, char **argv)
     g_test_add_data_func("/daemon/second-instance", test_second_instance, run);
     g_test_add_data_func("/daemon/name-taken", test_name_taken, run);
     g_test_add_data_func("/daemon/no-bus", test_no_bus, run_without);
+    g_test_add_data_func("/daemon/configuration", test_configuration, run_without);
     g_test_add_data_func("/daemon/root", test_root, run);
     g_test_add_data_func("/daemon/signals", test_signals, run);
     g_test_add_data_func("/daemon/stop-with-callers", test_stop_with_callers, run);

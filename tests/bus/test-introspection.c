@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * data/dbus-interfaces is the single source of truth: what the daemon shows on the bus and what its
- * tables say is compared with the files, in both directions. */
+ * tables say is compared with the files, in both directions; and so is what the polkit policy and
+ * docs/authorization.md say of the actions. */
+#include "actions.h"
 #include "block-job.h"
 #include "bus-fixture.h"
 #include "domain-block.h"
@@ -233,11 +235,125 @@ static void test_access(void)
     }
 }
 
+/* ---- actions ----------------------------------------------------------------------------------
+ */
+
+/* All matches of the pattern's first group, without doubles. */
+static GPtrArray *find_all(const char *pattern, const char *text)
+{
+    g_autoptr(GRegex) regex = g_regex_new(pattern, G_REGEX_MULTILINE, 0, NULL);
+    g_autoptr(GMatchInfo) match = NULL;
+    GPtrArray *found = g_ptr_array_new_with_free_func(g_free);
+
+    g_assert_nonnull(regex);
+    for (g_regex_match(regex, text, 0, &match); g_match_info_matches(match);
+         g_match_info_next(match, NULL)) {
+        g_autofree char *word = g_match_info_fetch(match, 1);
+
+        if (!g_ptr_array_find_with_equal_func(found, word, g_str_equal, NULL))
+            g_ptr_array_add(found, g_steal_pointer(&word));
+    }
+    return found;
+}
+
+static char *read_source(const char *path)
+{
+    g_autoptr(GError) error = NULL;
+    char *text;
+
+    g_file_get_contents(path, &text, NULL, &error);
+    g_assert_no_error(error);
+    return text;
+}
+
+static void assert_all_actions(const char *pattern, const char *text)
+{
+    g_autoptr(GPtrArray) found = find_all(pattern, text);
+
+    for (guint i = 0; i < found->len; i++)
+        if (!vb_is_action(found->pdata[i]))
+            g_error("there is no action %s", (char *)found->pdata[i]);
+    g_assert_cmpuint(found->len, ==, g_strv_length((char **)vb_actions()));
+}
+
+/* What the documents say needs an action: lines "Domain.Start org.virtbus1.domain.operate". */
+static void note_methods(GPtrArray *lines, const char *interface, const char *text)
+{
+    g_autoptr(GRegex) comment =
+        g_regex_new("<!--((?:(?!-->).)*)-->\\s*<method name=\"(\\w+)\"", G_REGEX_DOTALL, 0, NULL);
+    g_autoptr(GMatchInfo) match = NULL;
+
+    for (g_regex_match(comment, text, 0, &match); g_match_info_matches(match);
+         g_match_info_next(match, NULL)) {
+        g_autofree char *words = g_match_info_fetch(match, 1);
+        g_autofree char *member = g_match_info_fetch(match, 2);
+        g_autoptr(GPtrArray) actions = find_all("^ *action (org\\.virtbus1\\.[a-z.-]+)", words);
+
+        for (guint i = 0; i < actions->len; i++)
+            g_ptr_array_add(lines, g_strdup_printf("%s.%s %s", interface + strlen("org.virtbus1."),
+                                                   member, (char *)actions->pdata[i]));
+    }
+}
+
+static void note_rows(GPtrArray *lines, const char *text)
+{
+    g_autoptr(GRegex) row = g_regex_new("^\\| `(org\\.virtbus1\\.[a-z.-]+)` \\| ([^|]+)\\|",
+                                        G_REGEX_MULTILINE, 0, NULL);
+    g_autoptr(GMatchInfo) match = NULL;
+
+    for (g_regex_match(row, text, 0, &match); g_match_info_matches(match);
+         g_match_info_next(match, NULL)) {
+        g_autofree char *action = g_match_info_fetch(match, 1);
+        g_autofree char *cell = g_match_info_fetch(match, 2);
+        g_autoptr(GPtrArray) methods = find_all("`([A-Za-z.]+\\.[A-Za-z]+)`", cell);
+
+        for (guint i = 0; i < methods->len; i++)
+            g_ptr_array_add(lines, g_strdup_printf("%s %s", (char *)methods->pdata[i], action));
+    }
+}
+
+static char *join_sorted(GPtrArray *lines)
+{
+    g_ptr_array_sort(lines, compare_lines);
+    g_ptr_array_add(lines, NULL);
+    return g_strjoinv("\n", (char **)lines->pdata);
+}
+
+/* The actions of the code, of the policy file, of the interfaces' comments and of the table of
+ * docs/authorization.md are the same; and so is which methods need which. That the first action of
+ * a comment is the one of the method's table is test_access()'s; that the code asks for the others,
+ * tests/polkit/details.c's. */
+static void test_actions(void)
+{
+    g_autoptr(GHashTable) files = read_files();
+    g_autoptr(GPtrArray) by_comment = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GPtrArray) by_row = g_ptr_array_new_with_free_func(g_free);
+    g_autofree char *policy = read_source(VB_TEST_POLICY);
+    g_autofree char *docs = read_source(VB_TEST_AUTHORIZATION);
+    g_autoptr(GString) comments = g_string_new(NULL);
+    g_autofree char *expected = NULL, *documented = NULL;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(tables); i++) {
+        const char *text = g_hash_table_lookup(files, tables[i]->name);
+
+        note_methods(by_comment, tables[i]->name, text);
+        g_string_append(comments, text);
+    }
+    assert_all_actions("<action id=\"([^\"]+)\"", policy);
+    assert_all_actions("^ *action (org\\.virtbus1\\.[a-z.-]+)", comments->str);
+    assert_all_actions("^\\| `(org\\.virtbus1\\.[a-z.-]+)` \\|", docs);
+    note_rows(by_row, docs);
+    expected = join_sorted(by_comment);
+    documented = join_sorted(by_row);
+    g_assert_cmpstr(documented, ==, expected);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/introspection/live", test_live);
     g_test_add_func("/introspection/emits", test_emits);
     g_test_add_func("/introspection/access", test_access);
+    g_test_add_func("/introspection/actions", test_actions);
     return g_test_run();
 }

@@ -5,6 +5,8 @@
  * the queue into the log whenever it looks there. */
 #include "bus-fixture.h"
 
+#include <unistd.h>
+
 typedef struct {
     VbBusMessage shown;
     GDBusMessage *message; /* owns the strings */
@@ -83,7 +85,20 @@ guint vb_bus_client_position(VbBusClient *client)
 /* ---- the connection ---------------------------------------------------------------------------
  */
 
-VbBusClient *vb_bus_client_new(VbBusFixture *fixture)
+static GDBusConnection *connect_to(const char *address)
+{
+    g_autoptr(GError) error = NULL;
+    GDBusConnection *connection =
+        g_dbus_connection_new_for_address_sync(address,
+                                               G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
+                                                   G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION,
+                                               NULL, NULL, &error);
+
+    g_assert_no_error(error);
+    return connection;
+}
+
+static VbBusClient *client_new(GDBusConnection *connection)
 {
     VbBusClient *client = g_new0(VbBusClient, 1);
     g_autoptr(GVariant) reply = NULL;
@@ -92,12 +107,7 @@ VbBusClient *vb_bus_client_new(VbBusFixture *fixture)
     client->incoming = g_async_queue_new_full(g_object_unref);
     client->log = g_ptr_array_new_with_free_func((GDestroyNotify)log_entry_free);
     client->replies = g_hash_table_new(NULL, NULL);
-    client->connection =
-        g_dbus_connection_new_for_address_sync(vb_bus_fixture_address(fixture),
-                                               G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
-                                                   G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION,
-                                               NULL, NULL, &error);
-    g_assert_no_error(error);
+    client->connection = connection;
     client->filter = g_dbus_connection_add_filter(client->connection, on_message,
                                                   g_async_queue_ref(client->incoming),
                                                   (GDestroyNotify)g_async_queue_unref);
@@ -107,6 +117,21 @@ VbBusClient *vb_bus_client_new(VbBusFixture *fixture)
         G_DBUS_CALL_FLAGS_NONE, VB_WAIT_SECONDS * 1000, NULL, &error);
     g_assert_no_error(error);
     return client;
+}
+
+VbBusClient *vb_bus_client_new(VbBusFixture *fixture)
+{
+    return client_new(connect_to(vb_bus_fixture_address(fixture)));
+}
+
+VbBusClient *vb_bus_client_new_as(VbBusFixture *fixture, uid_t uid)
+{
+    GDBusConnection *connection;
+
+    g_assert_cmpint(setresuid(uid, uid, 0), ==, 0);
+    connection = connect_to(vb_bus_fixture_address(fixture));
+    g_assert_cmpint(setresuid(0, 0, 0), ==, 0);
+    return client_new(connection);
 }
 
 void vb_bus_client_free(VbBusClient *client)
@@ -266,20 +291,34 @@ const VbBusMessage *vb_bus_client_reply(VbBusClient *client, guint32 serial)
 /* ---- calls ------------------------------------------------------------------------------------
  */
 
-guint32 vb_bus_client_send(VbBusClient *client, const char *path, const char *interface,
-                           const char *method, GVariant *params)
+static guint32 send_call(VbBusClient *client, GDBusMessageFlags flags, const char *path,
+                         const char *interface, const char *method, GVariant *params)
 {
     g_autoptr(GDBusMessage) message =
         g_dbus_message_new_method_call(VB_BUS_NAME, path, interface, method);
     g_autoptr(GError) error = NULL;
     guint32 serial = 0;
 
+    g_dbus_message_set_flags(message, flags);
     if (params != NULL)
         g_dbus_message_set_body(message, params);
     g_dbus_connection_send_message(client->connection, message, G_DBUS_SEND_MESSAGE_FLAGS_NONE,
                                    &serial, &error);
     g_assert_no_error(error);
     return serial;
+}
+
+guint32 vb_bus_client_send(VbBusClient *client, const char *path, const char *interface,
+                           const char *method, GVariant *params)
+{
+    return send_call(client, G_DBUS_MESSAGE_FLAGS_NONE, path, interface, method, params);
+}
+
+guint32 vb_bus_client_send_interactive(VbBusClient *client, const char *path, const char *interface,
+                                       const char *method, GVariant *params)
+{
+    return send_call(client, G_DBUS_MESSAGE_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION, path, interface,
+                     method, params);
 }
 
 static const VbBusMessage *await_reply(VbBusClient *client, guint32 serial)

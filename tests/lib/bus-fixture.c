@@ -3,6 +3,7 @@
  * The private bus and the daemon: processes, their ends, and the directory. */
 #include "bus-fixture.h"
 
+#include <glib/gstdio.h>
 #include <signal.h>
 #include <sys/prctl.h>
 
@@ -45,7 +46,7 @@ static const char open_policy[] = "  <policy context=\"default\">\n"
                                   "    <allow eavesdrop=\"true\"/>\n"
                                   "  </policy>\n";
 
-/* What a system bus allows everybody, and what we install there. */
+/* What a system bus allows everybody, and what we and polkit install there. */
 static const char system_policy[] =
     "  <policy context=\"default\">\n"
     "    <allow user=\"*\"/>\n"
@@ -60,7 +61,9 @@ static const char system_policy[] =
     "    <allow receive_type=\"signal\"/>\n"
     "    <allow send_destination=\"org.freedesktop.DBus\"/>\n"
     "  </policy>\n"
-    "  <include>" VB_TEST_BUS_POLICY "</include>\n";
+    "  <include>" VB_TEST_BUS_POLICY "</include>\n"
+    "  <include ignore_missing=\"yes\">/usr/share/dbus-1/system.d/org.freedesktop.PolicyKit1.conf"
+    "</include>\n";
 
 /* ---- processes --------------------------------------------------------------------------------
  */
@@ -132,6 +135,21 @@ static void on_daemon_exit(GObject *process, GAsyncResult *result, gpointer data
     fixture->daemon_pid = 0;
 }
 
+/* QEMU runs as a user that each system has, unless the test has said otherwise. */
+static void write_config(VbBusFixture *fixture)
+{
+    g_autofree char *dir = g_build_filename(fixture->root, "etc", "virtbus", NULL);
+    g_autofree char *path = g_build_filename(dir, "virtbusd.conf", NULL);
+    g_autoptr(GError) error = NULL;
+
+    if ((fixture->flags & VB_BUS_FIXTURE_SESSION) || geteuid() != 0 ||
+        g_file_test(path, G_FILE_TEST_EXISTS))
+        return;
+    g_assert_cmpint(g_mkdir_with_parents(dir, 0711), ==, 0);
+    g_file_set_contents(path, "[qemu]\nuser=nobody\n", -1, &error);
+    g_assert_no_error(error);
+}
+
 static void launch_daemon(VbBusFixture *fixture, const char *const *environment)
 {
     g_autoptr(GPtrArray) argv = g_ptr_array_new();
@@ -139,6 +157,7 @@ static void launch_daemon(VbBusFixture *fixture, const char *const *environment)
     g_autofree char *root = g_strdup_printf("--root=%s", fixture->root);
 
     g_assert_null(fixture->daemon);
+    write_config(fixture);
     g_ptr_array_add(argv, (char *)vb_bus_fixture_daemon_path());
     g_ptr_array_add(argv, address);
     g_ptr_array_add(argv, root);
@@ -247,6 +266,8 @@ VbBusFixture *vb_bus_fixture_new(VbBusFixtureFlags flags)
     /* short: sockets of domains lie below it, and their paths end at 107 bytes */
     fixture->dir = g_dir_make_tmp("vbt-XXXXXX", &error);
     g_assert_no_error(error);
+    /* QEMU is another user, and has to get to what it is given. */
+    g_assert_cmpint(g_chmod(fixture->dir, 0711), ==, 0);
     fixture->root = g_build_filename(fixture->dir, "r", NULL);
     start_bus(fixture);
     fixture->client = vb_bus_client_new(fixture);

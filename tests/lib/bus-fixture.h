@@ -98,6 +98,9 @@ typedef struct {
 
 /* A connection of its own, subscribed to every signal of virtbusd. */
 VbBusClient *vb_bus_client_new(VbBusFixture *fixture);
+/* The same as another user, which root may do: one that this system knows, as dbus-daemon turns
+ * away whom it cannot look up. */
+VbBusClient *vb_bus_client_new_as(VbBusFixture *fixture, uid_t uid);
 /* Closes the connection. Accepts NULL. */
 void vb_bus_client_free(VbBusClient *client);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VbBusClient, vb_bus_client_free)
@@ -130,6 +133,9 @@ const VbBusMessage *vb_bus_client_reply(VbBusClient *client, guint32 serial);
 /* Sends a call and returns its serial; floating params are taken, NULL is no argument. */
 guint32 vb_bus_client_send(VbBusClient *client, const char *path, const char *interface,
                            const char *method, GVariant *params);
+/* The same with a person at the keyboard: interactive authorization is allowed. */
+guint32 vb_bus_client_send_interactive(VbBusClient *client, const char *path, const char *interface,
+                                       const char *method, GVariant *params);
 /* Sends it and waits. An error fails the test. The body. (transfer full) */
 GVariant *vb_bus_client_call(VbBusClient *client, const char *path, const char *interface,
                              const char *method, GVariant *params);

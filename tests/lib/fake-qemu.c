@@ -8,6 +8,9 @@
  *   FAKE_QEMU_HOLD     when set, wait for SIGUSR1 at each pause of the recording
  *   FAKE_QEMU_REAL     the emulator that answers capability probes (qemu-system-x86_64)
  *
+ * Without any it is a QEMU that does nothing; for a domain "hostile-…" it is a hostile one
+ * (hostile-qemu.h).
+ *
  * It takes QEMU's command line, of which it reads the monitor: -chardev socket,id=monitor,… with a
  * listening socket as fd= or one to make at path=. At the script's end of the connection it dies by
  * SIGKILL; after `quit` it ends with status 0.
@@ -20,6 +23,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "hostile-qemu.h"
 #include "json-get.h"
 #include "json-limits.h"
 #include "qmp-peer.h"
@@ -66,6 +70,18 @@ static int monitor_socket(char **argv)
     g_error("no -chardev socket,id=monitor,fd=… or path=… on the command line");
 }
 
+/* NULL unless the domain's name asks for one. */
+static VbHostileQemu *hostile_new(char **argv)
+{
+    for (guint i = 1; argv[i] && argv[i + 1]; i++) {
+        g_autofree char *domain =
+            strcmp(argv[i], "-name") == 0 ? suboption(argv[i + 1], "guest") : NULL;
+        if (domain)
+            return vb_hostile_qemu_new(domain);
+    }
+    return NULL;
+}
+
 static gboolean is_capability_probe(char **argv)
 {
     for (guint i = 1; argv[i] && argv[i + 1]; i++) {
@@ -94,12 +110,35 @@ static void set_answers(VbQmpPeer *peer, const char *path)
     }
 }
 
+typedef struct {
+    GMainLoop *loop;
+    VbHostileQemu *hostile; /* or NULL */
+} FakeQemu;
+
 static void on_ended(VbQmpPeer *peer, VbQmpPeerEnd end, gpointer data)
 {
-    if (end == VB_PEER_SCRIPT_ENDED)
+    const FakeQemu *fake = data;
+
+    /* A hostile one hangs up and lives. */
+    if (end == VB_PEER_SCRIPT_ENDED && !fake->hostile)
         raise(SIGKILL);
     if (end == VB_PEER_QUIT)
-        g_main_loop_quit(data);
+        g_main_loop_quit(fake->loop);
+}
+
+static gboolean on_command(VbQmpPeer *peer, const char *command, JsonObject *message, gpointer data)
+{
+    const FakeQemu *fake = data;
+
+    return fake->hostile && vb_hostile_qemu_command(fake->hostile, peer, command, message);
+}
+
+static void on_drained(VbQmpPeer *peer, gpointer data)
+{
+    const FakeQemu *fake = data;
+
+    if (fake->hostile)
+        vb_hostile_qemu_drained(fake->hostile, peer);
 }
 
 static gboolean on_continue(gpointer data)
@@ -110,7 +149,9 @@ static gboolean on_continue(gpointer data)
 
 int main(int argc, char **argv)
 {
-    static const VbQmpPeerCallbacks callbacks = {.ended = on_ended};
+    static const VbQmpPeerCallbacks callbacks = {
+        .ended = on_ended, .command = on_command, .drained = on_drained};
+    FakeQemu fake = {.hostile = hostile_new(argv)};
     g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
     const char *script = g_getenv("FAKE_QEMU_SCRIPT");
     const char *answers = g_getenv("FAKE_QEMU_ANSWERS");
@@ -119,18 +160,20 @@ int main(int argc, char **argv)
     g_autoptr(VbQmpPeer) peer = NULL;
     VbTranscript *transcript = NULL;
 
+    fake.loop = loop;
     if (is_capability_probe(argv)) {
         execvp(real ? real : "qemu-system-x86_64", argv);
         g_error("%s: %s", real ? real : "qemu-system-x86_64", g_strerror(errno));
     }
     if (script && !(transcript = vb_transcript_load(script, &error)))
         g_error("%s", error->message);
-    peer = vb_qmp_peer_new(transcript, &callbacks, loop);
+    peer = vb_qmp_peer_new(transcript, &callbacks, &fake);
     if (answers)
         set_answers(peer, answers);
     vb_qmp_peer_set_holding(peer, g_getenv("FAKE_QEMU_HOLD") != NULL);
     g_unix_signal_add(SIGUSR1, on_continue, peer);
     vb_qmp_peer_listen(peer, monitor_socket(argv));
     g_main_loop_run(loop);
+    vb_hostile_qemu_free(fake.hostile);
     return EXIT_SUCCESS;
 }

@@ -30,6 +30,7 @@ struct VbQmpPeer {
     GString *outgoing;
     gboolean hanging_up; /* when `outgoing` is empty */
     gboolean quitting;
+    gboolean bytewise;
     guint connections;
     guint cursor;     /* the next line of the transcript */
     gboolean playing; /* the command before the cursor has come */
@@ -68,7 +69,8 @@ static void drop_connection(VbQmpPeer *peer, VbQmpPeerEnd end)
 static gboolean on_writable(int fd, GIOCondition condition, gpointer data)
 {
     VbQmpPeer *peer = data;
-    ssize_t n = send(fd, peer->outgoing->str, peer->outgoing->len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    gsize size = peer->bytewise ? MIN(peer->outgoing->len, 1) : peer->outgoing->len;
+    ssize_t n = send(fd, peer->outgoing->str, size, MSG_DONTWAIT | MSG_NOSIGNAL);
 
     if (n < 0 && errno != EAGAIN) {
         peer->write_source = 0;
@@ -77,6 +79,9 @@ static gboolean on_writable(int fd, GIOCondition condition, gpointer data)
     }
     if (n > 0)
         g_string_erase(peer->outgoing, 0, n);
+    if (peer->outgoing->len == 0 && !peer->hanging_up && peer->callbacks &&
+        peer->callbacks->drained)
+        peer->callbacks->drained(peer, peer->user_data);
     if (peer->outgoing->len > 0)
         return G_SOURCE_CONTINUE;
     peer->write_source = 0;
@@ -92,6 +97,16 @@ void vb_qmp_peer_send(VbQmpPeer *peer, const char *data, gssize size)
     g_string_append_len(peer->outgoing, data, size);
     if (!peer->write_source)
         peer->write_source = g_unix_fd_add(peer->fd, G_IO_OUT, on_writable, peer);
+}
+
+void vb_qmp_peer_set_deaf(VbQmpPeer *peer)
+{
+    clear_source(&peer->read_source);
+}
+
+void vb_qmp_peer_set_bytewise(VbQmpPeer *peer)
+{
+    peer->bytewise = TRUE;
 }
 
 void vb_qmp_peer_hang_up(VbQmpPeer *peer)
@@ -276,6 +291,12 @@ static void play_command(VbQmpPeer *peer, guint index, JsonObject *message)
 
 /* -- commands of the client */
 
+static gboolean is_dealt_with(VbQmpPeer *peer, const char *command, JsonObject *message)
+{
+    return peer->callbacks && peer->callbacks->command &&
+           peer->callbacks->command(peer, command, message, peer->user_data);
+}
+
 static void answer_unscripted(VbQmpPeer *peer, const char *command, JsonObject *message)
 {
     JsonNode *id = json_object_get_member(message, "id");
@@ -296,6 +317,8 @@ static void handle_command(VbQmpPeer *peer, JsonObject *message)
     gint index;
 
     g_assert_nonnull(command);
+    if (is_dealt_with(peer, command, message))
+        return;
     peer->quitting |= strcmp(command, "quit") == 0;
     index = find_command(peer, command);
     if (index >= 0)
@@ -322,8 +345,8 @@ static gboolean on_readable(int fd, GIOCondition condition, gpointer data)
         g_autoptr(GError) error = NULL;
         g_autoptr(JsonNode) node = vb_json_scanner_pop(peer->scanner, &error);
         g_assert_no_error(error);
-        if (!node)
-            return G_SOURCE_CONTINUE;
+        if (!node || peer->read_source == 0)
+            return peer->read_source != 0;
         handle_command(peer, vb_json_node_object(node));
     }
 }
@@ -341,7 +364,8 @@ static void serve(VbQmpPeer *peer, int fd)
     peer->scanner = vb_json_scanner_new();
     g_hash_table_remove_all(peer->ids);
     peer->read_source = g_unix_fd_add(fd, G_IO_IN, on_readable, peer);
-    vb_qmp_peer_send(peer, greeting, -1);
+    if (!is_dealt_with(peer, "greeting", NULL))
+        vb_qmp_peer_send(peer, greeting, -1);
 }
 
 int vb_qmp_peer_connect(VbQmpPeer *peer)

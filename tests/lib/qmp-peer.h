@@ -13,6 +13,7 @@
 #pragma once
 
 #include <glib.h>
+#include <json-glib/json-glib.h>
 
 #include "transcript.h"
 
@@ -27,9 +28,16 @@ typedef enum {
 typedef struct {
     /* A connection has ended. The peer must not be freed in here. */
     void (*ended)(VbQmpPeer *peer, VbQmpPeerEnd end, gpointer user_data);
+    /* A command has come; or "greeting", with NULL, when it is time for that. TRUE: it is dealt
+     * with already. */
+    gboolean (*command)(VbQmpPeer *peer, const char *command, JsonObject *message,
+                        gpointer user_data);
+    /* Everything that was sent has been written. */
+    void (*drained)(VbQmpPeer *peer, gpointer user_data);
 } VbQmpPeerCallbacks;
 
-/* On the default main context. `transcript` is taken over; NULL for none, as `callbacks`. */
+/* On the default main context. `transcript` is taken over; NULL for none, as `callbacks` and each
+ * of them. */
 VbQmpPeer *vb_qmp_peer_new(VbTranscript *transcript, const VbQmpPeerCallbacks *callbacks,
                            gpointer user_data);
 void vb_qmp_peer_free(VbQmpPeer *peer);
@@ -51,6 +59,9 @@ void vb_qmp_peer_set_answer(VbQmpPeer *peer, const char *command, const char *js
 
 /* Sends these bytes as they are. */
 void vb_qmp_peer_send(VbQmpPeer *peer, const char *data, gssize size);
+/* From now on it reads nothing of this connection, or writes it one byte at a time. */
+void vb_qmp_peer_set_deaf(VbQmpPeer *peer);
+void vb_qmp_peer_set_bytewise(VbQmpPeer *peer);
 /* Closes the connection once what was sent before is written. */
 void vb_qmp_peer_hang_up(VbQmpPeer *peer);
 

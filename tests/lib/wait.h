@@ -33,9 +33,11 @@ static inline gboolean vb_wait_turn(gint64 deadline)
 
     g_source_set_callback(timer, vb_wait_over, &over, NULL);
     g_source_set_ready_time(timer, deadline);
+    g_main_context_acquire(NULL); /* attaching to a context without an owner would wake it */
     g_source_attach(timer, NULL);
     g_main_context_iteration(NULL, TRUE);
     g_source_destroy(timer);
+    g_main_context_release(NULL);
     return !over;
 }
 

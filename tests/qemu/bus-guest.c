@@ -4,6 +4,7 @@
 #include "bus-guest.h"
 
 #include <gio/gunixsocketaddress.h>
+#include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
 
@@ -108,14 +109,18 @@ char *guest_xml(VbBusFixture *fixture, const char *name, const char *devices, co
     g_autofree char *script =
         g_strdup_printf("#!/bin/sh\n"
                         "case \" $* \" in *' -name '*)\n"
-                        "    set -- \"$@\" -qmp 'unix:%s/%s.mon,server=on,wait=off' ;;\n"
+                        "    set -- \"$@\" -qmp 'unix:%s/mon/%s,server=on,wait=off' ;;\n"
                         "esac\n"
                         "%s"
                         "exec qemu-system-x86_64 \"$@\"\n",
                         dir, name, body != NULL ? body : "");
+    g_autofree char *monitors = guest_path(fixture, "mon");
     g_autoptr(GError) error = NULL;
 
-    g_file_set_contents_full(emulator, script, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0700, &error);
+    /* QEMU makes the socket itself, whoever it runs as. */
+    g_mkdir(monitors, 0);
+    g_assert_cmpint(g_chmod(monitors, 01777), ==, 0);
+    g_file_set_contents_full(emulator, script, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0755, &error);
     g_assert_no_error(error);
     return g_strdup_printf("<domain type='qemu'><name>%s</name>"
                            "<memory unit='MiB'>32</memory><vcpu>1</vcpu>"
@@ -260,7 +265,7 @@ static void write_line(GSocketConnection *connection, const char *line)
 
 char *guest_monitor(VbBusFixture *fixture, const char *name, const char *command)
 {
-    g_autofree char *path = g_strdup_printf("%s/%s.mon", vb_bus_fixture_dir(fixture), name);
+    g_autofree char *path = g_strdup_printf("%s/mon/%s", vb_bus_fixture_dir(fixture), name);
     g_autoptr(GSocketAddress) address = g_unix_socket_address_new(path);
     g_autoptr(GSocketClient) client = g_socket_client_new();
     g_autoptr(GSocketConnection) connection = NULL;

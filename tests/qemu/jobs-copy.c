@@ -4,6 +4,7 @@
  * images. */
 #include "jobs-fixture.h"
 
+#include <gio/gunixsocketaddress.h>
 #include <glib/gstdio.h>
 #include <string.h>
 
@@ -251,9 +252,17 @@ static void test_start_destroyed(void)
 
     jobs_make_chain(fixture);
     jobs_start_domain(fixture, "top", NULL);
-    /* Nobody writes into this pipe. */
-    jobs_run(fixture, "mkfifo pipe");
-    VbJobSpec *spec = copy(fixture, "pipe", VB_DISK_FORMAT_QCOW2);
+    /* Nobody takes a connection from this server. */
+    g_autofree char *path = jobs_path(fixture, "nbd.sock");
+    g_autoptr(GSocketAddress) address = g_unix_socket_address_new(path);
+    g_autoptr(GSocketListener) server = g_socket_listener_new();
+    g_socket_listener_add_address(server, address, G_SOCKET_TYPE_STREAM, G_SOCKET_PROTOCOL_DEFAULT,
+                                  NULL, NULL, &error);
+    g_assert_no_error(error);
+    VbJobSpec *spec = vb_job_spec_new(VB_JOB_COPY, "vda");
+    spec->target = vb_disk_source_new(VB_DISK_SOURCE_NETWORK, VB_DISK_FORMAT_QCOW2);
+    spec->target->transport = VB_NBD_TRANSPORT_UNIX;
+    spec->target->socket = g_strdup(path);
     spec->reuse_external = TRUE;
     g_ptr_array_add(specs, spec);
     vb_jobs_start_async(jobs_domain(fixture), g_steal_pointer(&specs), 0, answered, &result);

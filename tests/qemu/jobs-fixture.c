@@ -4,6 +4,7 @@
 #include "jobs-fixture.h"
 
 #include "json-get.h"
+#include "parse-domain.h"
 #include "qemu-host.h"
 #include "qmp-args.h"
 #include "vm-socket.h"
@@ -248,7 +249,7 @@ void jobs_set_emulator(JobsFixture *fixture, const char *body)
     g_autoptr(GError) error = NULL;
 
     fixture->emulator = jobs_path(fixture, "emulator");
-    g_file_set_contents_full(fixture->emulator, script, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0700,
+    g_file_set_contents_full(fixture->emulator, script, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0755,
                              &error);
     g_assert_no_error(error);
 }
@@ -283,7 +284,7 @@ void jobs_start_domain(JobsFixture *fixture, const char *image, ...)
     g_string_append(xml, "<controller type='usb' model='none'/><memballoon model='none'/>"
                          "</devices></domain>");
 
-    vb_host_define_async(fixture->qemu.host, xml->str, 0, answered, fixture);
+    vb_host_define_async(fixture->qemu.host, parse_domain(xml->str), 0, answered, fixture);
     g_autoptr(GAsyncResult) defined = wait_answer(fixture);
     g_autoptr(VbDomain) domain = vb_host_define_finish(fixture->qemu.host, defined, &error);
     g_assert_no_error(error);

@@ -252,6 +252,8 @@ static void test_external(void)
     g_autoptr(JobsFixture) fixture = jobs_fixture_running();
 
     jobs_stop_host(fixture);
+    /* It also sees to it that QEMU may write there. */
+    jobs_run(fixture, "chmod 0666 base mid");
     g_autoptr(JsonNode) reply = jobs_monitor(
         fixture, "block-commit",
         vb_qmp_args(VB_ARG_STRING("job-id", "stranger"), VB_ARG_STRING("device", "vb-vda-1"),

@@ -14,9 +14,11 @@ typedef struct {
     VbHost *host; /* NULL while it is stopped */
     const VbDriverEvents *events;
     gpointer user_data; /* of the events */
+    const char *user;   /* that QEMU runs as; NULL: as the test does */
+    const char *const *image_directories;
 } QemuHost;
 
-/* Makes the directory and starts the host. */
+/* Makes the directory, into which others may go, and starts the host. */
 void qemu_host_init(QemuHost *qemu, const VbDriverEvents *events, gpointer user_data);
 /* Stops the host and removes the directory; what runs has been destroyed. */
 void qemu_host_clear(QemuHost *qemu);

@@ -4,6 +4,8 @@
  * before the guest runs. */
 #include <string.h>
 
+#include <glib/gstdio.h>
+
 #include "json-get.h"
 #include "qmp-args.h"
 #include "vm-fixture.h"
@@ -37,8 +39,10 @@ static void make_images(VmFixture *fixture)
 static VbDomain *start_paused(VmFixture *fixture, const char *xml)
 {
     VbDomain *domain = vm_define(fixture, xml);
-    g_autoptr(GError) error = vm_operate(domain, VB_DOMAIN_OP_START, VB_DOMAIN_OP_FLAG_PAUSED);
 
+    /* Where QEMU makes the sockets that the definition names. */
+    g_assert_cmpint(g_chmod(fixture->qemu.dir, 01777), ==, 0);
+    g_autoptr(GError) error = vm_operate(domain, VB_DOMAIN_OP_START, VB_DOMAIN_OP_FLAG_PAUSED);
     g_assert_no_error(error);
     return domain;
 }

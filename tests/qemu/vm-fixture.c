@@ -3,6 +3,7 @@
  * See vm-fixture.h. */
 #include "vm-fixture.h"
 
+#include "parse-domain.h"
 #include "vm.h"
 
 #include <string.h>
@@ -117,7 +118,7 @@ VbDomain *vm_try_define(VmFixture *fixture, const char *xml, GError **error)
 {
     g_autoptr(GAsyncResult) result = NULL;
 
-    vb_host_define_async(fixture->qemu.host, xml, 0, take_result, &result);
+    vb_host_define_async(fixture->qemu.host, parse_domain(xml), 0, take_result, &result);
     VB_WAIT_FOR(result);
     g_autoptr(VbDomain) domain = vb_host_define_finish(fixture->qemu.host, result, error);
     return domain; /* the host has a reference, too */

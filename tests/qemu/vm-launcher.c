@@ -10,12 +10,14 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "error.h"
 #include "wait.h"
 
 typedef struct {
     char *dir, *log;
+    VbIdentity *identity; /* NULL: as the test itself */
     GAsyncResult *result;
     char *how; /* how the process ended, once it has */
 } Fixture;
@@ -33,6 +35,7 @@ static void teardown(Fixture *fixture, gconstpointer data)
     g_free(fixture->dir);
     g_free(fixture->log);
     g_free(fixture->how);
+    vb_identity_unref(fixture->identity);
 }
 
 static void on_launched(GObject *source, GAsyncResult *result, gpointer data)
@@ -44,7 +47,7 @@ static VbProcess *launch(Fixture *fixture, const char *const *argv, const int *f
                          GError **error)
 {
     static const char *const env[] = {"PATH=/usr/bin:/bin", "GREETING=hello there", NULL};
-    VbLaunchSpec spec = {"test", argv, env, fds, n_fds, fixture->log};
+    VbLaunchSpec spec = {"test", argv, env, fds, n_fds, fixture->log, fixture->identity};
 
     vb_launcher_detached.launch(NULL, &spec, g_task_new(NULL, NULL, on_launched, fixture));
     g_assert_null(fixture->result);
@@ -120,6 +123,64 @@ static void test_descriptors(Fixture *fixture, gconstpointer data)
     close(junk);
 }
 
+/* Another user, with nothing of ours but what it is handed. */
+static void test_identity(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    int junk = open("/dev/null", O_RDONLY); /* no close-on-exec */
+    struct stat info;
+
+    if (geteuid() != 0) {
+        g_test_skip("only root can become another user");
+        close(junk);
+        return;
+    }
+    vb_identity_resolve("nobody", &fixture->identity, &error);
+    g_assert_no_error(error);
+    int fds[] = {junk};
+    g_autofree char *output =
+        run(fixture,
+            "grep -E '^(Uid|Gid|Groups|Cap(Inh|Prm|Eff|Amb)|NoNewPrivs):' /proc/$$/status |"
+            " tr '\\t' ' '; umask; pwd; i=0; while [ $i -lt 256 ]; do"
+            " [ -e /proc/$$/fd/$i ] && echo $i; i=$((i+1)); done",
+            fds, 1);
+    guint uid = fixture->identity->uid, gid = fixture->identity->gid;
+    g_autofree char *expected = g_strdup_printf(
+        "Uid: %u %u %u %u\nGid: %u %u %u %u\nGroups: %u \n"
+        "CapInh: 0000000000000000\nCapPrm: 0000000000000000\nCapEff: 0000000000000000\n"
+        "CapAmb: 0000000000000000\nNoNewPrivs: 1\n0077\n/\n0\n1\n2\n3\n",
+        uid, uid, uid, uid, gid, gid, gid, gid, gid);
+
+    g_assert_cmpstr(output, ==, expected);
+    /* It writes to the log, and cannot open it. */
+    g_assert_cmpint(stat(fixture->log, &info), ==, 0);
+    g_assert_cmpuint(info.st_uid, ==, 0);
+    g_assert_cmpuint(info.st_mode & 0777, ==, 0600);
+    close(junk);
+}
+
+/* What it is not allowed to execute shows in its log and its early end. */
+static void test_identity_not_executable(Fixture *fixture, gconstpointer data)
+{
+    const char *argv[] = {"/nowhere/program", NULL};
+    g_autoptr(GError) error = NULL;
+    g_autofree char *output = NULL;
+
+    if (geteuid() != 0) {
+        g_test_skip("only root can become another user");
+        return;
+    }
+    vb_identity_resolve("nobody", &fixture->identity, &error);
+    g_assert_no_error(error);
+    g_autoptr(VbProcess) process = launch(fixture, argv, NULL, 0, &error);
+    g_assert_no_error(error);
+    vb_process_watch(process, on_ended, fixture);
+    VB_WAIT_FOR(fixture->how);
+    g_assert_cmpstr(fixture->how, ==, "exit status 127");
+    g_assert_true(g_file_get_contents(fixture->log, &output, NULL, NULL));
+    g_assert_nonnull(strstr(output, "/nowhere/program: No such file"));
+}
+
 static void test_not_executable(Fixture *fixture, gconstpointer data)
 {
     const char *missing[] = {"/nowhere/program", NULL};
@@ -188,6 +249,8 @@ int main(int argc, char **argv)
 #define ADD(name, func) g_test_add("/qemu/launcher/" name, Fixture, NULL, setup, func, teardown)
     ADD("surroundings", test_surroundings);
     ADD("descriptors", test_descriptors);
+    ADD("identity", test_identity);
+    ADD("identity-not-executable", test_identity_not_executable);
     ADD("not-executable", test_not_executable);
     ADD("find", test_find);
     ADD("find-zombie", test_find_zombie);

@@ -103,7 +103,7 @@ static void fixture_set_up(Fixture *f, gconstpointer data)
     f->counter = g_build_filename(f->directory, "count", NULL);
     body = g_strdup_printf("printf x >>'%s'\nexec '%s' \"$@\"", f->counter, real ? real : "");
     f->emulator = write_script(f, "qemu", body);
-    f->cache = vb_caps_cache_new(f->store);
+    f->cache = vb_caps_cache_new(f->store, NULL);
 }
 
 static void fixture_tear_down(Fixture *f, gconstpointer data)
@@ -121,7 +121,7 @@ static void fixture_tear_down(Fixture *f, gconstpointer data)
 static void restart(Fixture *f)
 {
     vb_caps_cache_free(f->cache);
-    f->cache = vb_caps_cache_new(f->store);
+    f->cache = vb_caps_cache_new(f->store, NULL);
 }
 
 /* The one file of the store. */
@@ -394,7 +394,7 @@ static void test_hanging(Fixture *f, gconstpointer data)
     g_autofree char *text = NULL;
     pid_t pid;
 
-    vb_caps_probe_async(hanging, 1000, NULL, on_probed, &answer);
+    vb_caps_probe_async(hanging, NULL, 1000, NULL, on_probed, &answer);
     VB_WAIT_FOR(answer.done);
     g_assert_error(answer.error, VB_ERROR, VB_ERROR_TIMEOUT);
     g_assert_nonnull(strstr(answer.error->message, hanging));

@@ -87,7 +87,7 @@ static void assert_verdict(VbKvmProbe *probe, const char *words)
 /* The verdict, twice, from one run of the helper. */
 static void assert_verdict_once(Fixture *f, const char *words)
 {
-    g_autoptr(VbKvmProbe) probe = vb_kvm_probe_new(f->helper);
+    g_autoptr(VbKvmProbe) probe = vb_kvm_probe_new(f->helper, NULL);
     g_auto(GStrv) pids = NULL;
 
     assert_verdict(probe, words);
@@ -132,7 +132,7 @@ static void test_never(Fixture *f, gconstpointer data)
 
 static void test_missing(Fixture *f, gconstpointer data)
 {
-    g_autoptr(VbKvmProbe) probe = vb_kvm_probe_new(f->helper);
+    g_autoptr(VbKvmProbe) probe = vb_kvm_probe_new(f->helper, NULL);
 
     assert_verdict(probe, f->helper);
     assert_verdict(probe, f->helper);
@@ -140,7 +140,7 @@ static void test_missing(Fixture *f, gconstpointer data)
 
 static void test_shared(Fixture *f, gconstpointer data)
 {
-    g_autoptr(VbKvmProbe) probe = vb_kvm_probe_new(f->helper);
+    g_autoptr(VbKvmProbe) probe = vb_kvm_probe_new(f->helper, NULL);
     Verdict verdicts[3] = {{FALSE, FALSE, NULL}};
     g_auto(GStrv) pids = NULL;
 
@@ -157,7 +157,7 @@ static void test_shared(Fixture *f, gconstpointer data)
 
 static void test_freed_meanwhile(Fixture *f, gconstpointer data)
 {
-    VbKvmProbe *probe = vb_kvm_probe_new(f->helper);
+    VbKvmProbe *probe = vb_kvm_probe_new(f->helper, NULL);
     Verdict verdict = {FALSE, FALSE, NULL};
 
     write_helper(f, "exec tail -f /dev/null");
@@ -172,7 +172,7 @@ static void test_freed_meanwhile(Fixture *f, gconstpointer data)
  */
 static void test_this_host(Fixture *f, gconstpointer data)
 {
-    g_autoptr(VbKvmProbe) probe = vb_kvm_probe_new(VB_TEST_KVM_PROBE);
+    g_autoptr(VbKvmProbe) probe = vb_kvm_probe_new(VB_TEST_KVM_PROBE, NULL);
     gint64 start = g_get_monotonic_time();
     gint64 first;
     Verdict verdict = {FALSE, FALSE, NULL};

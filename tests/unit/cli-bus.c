@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli-mock.h"
+#include "remove-tree.h"
 
 static void assert_run(const VbMockRun *run, int status, const char *output, const char *errors)
 {
@@ -220,6 +221,82 @@ static void refuse(VbMock *mock, GDBusMethodInvocation *invocation, gpointer dat
     g_dbus_method_invocation_return_dbus_error(invocation, data, "the daemon's own words");
 }
 
+/* A person has to agree, and does. */
+static void ask_person(VbMock *mock, GDBusMethodInvocation *invocation, gpointer data)
+{
+    GDBusMessage *message = g_dbus_method_invocation_get_message(invocation);
+
+    if (g_dbus_message_get_flags(message) & G_DBUS_MESSAGE_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION)
+        g_dbus_method_invocation_return_value(invocation, NULL);
+    else
+        refuse(mock, invocation,
+               (gpointer) "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired");
+}
+
+static void test_person(void)
+{
+    g_autoptr(VbMock) mock = vb_mock_new();
+
+    vb_mock_add_domain(mock, 0, "vm", "shut-off");
+    vb_mock_on(mock, "Start", ask_person, NULL);
+    run_and_assert(mock, "start vm", 0, "Domain 'vm' started\n", "");
+    g_assert_cmpstr(vb_mock_get_calls(mock), ==, "Start ({},)\nStart ({},)\n");
+}
+
+static char *read_log(const char *dir)
+{
+    g_autofree char *path = g_build_filename(dir, "log", NULL);
+    char *text = NULL;
+
+    g_file_get_contents(path, &text, NULL, NULL);
+    return text;
+}
+
+/* As ask_person(); the agent must be there before we are asked on a person's behalf. */
+static void ask_at_terminal(VbMock *mock, GDBusMethodInvocation *invocation, gpointer dir)
+{
+    g_autofree char *log = read_log(dir);
+    GDBusMessage *message = g_dbus_method_invocation_get_message(invocation);
+
+    if (g_dbus_message_get_flags(message) & G_DBUS_MESSAGE_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION)
+        g_assert_nonnull(log);
+    else
+        g_assert_null(log);
+    ask_person(mock, invocation, NULL);
+}
+
+/* An agent that says how it was called, that it is there, and when it is told to end. */
+static const char fake_agent[] = "#!/bin/sh\n"
+                                 "dir=$(dirname \"$0\")\n"
+                                 "trap 'kill $!; echo ended >>\"$dir/log\"; exit' TERM\n"
+                                 "tail -f /dev/null 3>&- &\n"
+                                 "echo \"$* on $DBUS_SYSTEM_BUS_ADDRESS\" >\"$dir/log\"\n"
+                                 "exec 3>&-\n"
+                                 "wait\n";
+
+/* On a terminal polkit's text agent is started, on the right bus, and ends with us. */
+static void test_person_at_terminal(void)
+{
+    g_autoptr(VbMock) mock = vb_mock_new();
+    g_autofree char *dir = g_dir_make_tmp("virtbus-cli-XXXXXX", NULL);
+    g_autofree char *agent = g_build_filename(dir, "pkttyagent", NULL);
+    g_autofree char *path = g_strconcat(dir, ":", g_getenv("PATH"), NULL);
+    g_autofree char *expected =
+        g_strdup_printf("--notify-fd 3 --fallback on %s\nended\n", vb_mock_address(mock));
+    g_autofree char *log = NULL;
+    g_autoptr(VbMockRun) run = NULL;
+
+    g_assert_true(
+        g_file_set_contents_full(agent, fake_agent, -1, G_FILE_SET_CONTENTS_NONE, 0700, NULL));
+    vb_mock_add_domain(mock, 0, "vm", "shut-off");
+    vb_mock_on(mock, "Start", ask_at_terminal, dir);
+    run = vb_mock_run_at_terminal(mock, "start vm", path);
+    assert_run(run, 0, "Domain 'vm' started\r\n", "");
+    log = read_log(dir);
+    g_assert_cmpstr(log, ==, expected);
+    vb_remove_tree(dir);
+}
+
 static void test_daemon_refuses(void)
 {
     g_autoptr(VbMock) mock = vb_mock_new();
@@ -273,6 +350,39 @@ static void test_info(void)
                    " file   disk     vda      /d/a.qcow2\n"
                    " -      cdrom    sda      -\n",
                    "");
+}
+
+static void return_verdicts(VbMock *mock, GDBusMethodInvocation *invocation, gpointer data)
+{
+    g_dbus_method_invocation_return_value(
+        invocation, g_variant_new_parsed("({'org.virtbus1.domain.operate': 'yes', "
+                                         "'org.virtbus1.domain.manage': 'challenge', "
+                                         "'org.virtbus1.domain.host-access': 'no'},)"));
+}
+
+static void test_verdicts(void)
+{
+    g_autoptr(VbMock) mock = vb_mock_new();
+    g_autofree char *calls = NULL;
+    const char *path = vb_mock_add_domain(mock, 0, "vm", "shut-off");
+
+    vb_mock_on(mock, "CheckActions", return_verdicts, NULL);
+    run_and_assert(mock, "actions vm", 0,
+                   " Action                            Allowed\n"
+                   "-------------------------------------------------------\n"
+                   " org.virtbus1.domain.operate       yes\n"
+                   " org.virtbus1.domain.manage        when authenticated\n"
+                   " org.virtbus1.domain.host-access   no\n",
+                   "");
+    run_and_assert(mock, "--json actions", 0,
+                   "{\"org.virtbus1.domain.operate\":\"yes\","
+                   "\"org.virtbus1.domain.manage\":\"challenge\","
+                   "\"org.virtbus1.domain.host-access\":\"no\"}\n",
+                   "");
+    calls = g_strdup_printf("CheckActions ('%s', [], {})\n"
+                            "CheckActions ('" VB_MOCK_MANAGER "', [], {})\n",
+                            path);
+    g_assert_cmpstr(vb_mock_get_calls(mock), ==, calls);
 }
 
 static void return_xml(VbMock *mock, GDBusMethodInvocation *invocation, gpointer data)
@@ -812,6 +922,9 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_assert_cmpint(argc, ==, 2);
     vb_mock_set_program(argv[1]);
+    g_test_add_func("/cli/bus/person", test_person);
+    g_test_add_func("/cli/bus/person-at-terminal", test_person_at_terminal);
+    g_test_add_func("/cli/bus/verdicts", test_verdicts);
     g_test_add_func("/cli/bus/list", test_list);
     g_test_add_func("/cli/bus/list-json", test_list_json);
     g_test_add_func("/cli/bus/lookup", test_lookup);

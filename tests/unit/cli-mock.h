@@ -75,3 +75,7 @@ VbMockRun *vb_mock_wait(VbMock *mock);
 
 /* Both together. */
 VbMockRun *vb_mock_run(VbMock *mock, const char *words);
+/* The same on a terminal of its own, with that PATH; all of its text is output. */
+VbMockRun *vb_mock_run_at_terminal(VbMock *mock, const char *words, const char *path);
+
+const char *vb_mock_address(VbMock *mock);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "parse-domain.h"
 #include "test-driver.h"
 
 struct CoreFixture {
@@ -460,7 +461,7 @@ CoreReply *core_define(CoreFixture *fixture, const char *xml)
 {
     CoreReply *reply = core_reply_new(fixture, "define");
 
-    vb_host_define_async(fixture->host, xml, 0, on_defined, reply);
+    vb_host_define_async(fixture->host, parse_domain(xml), 0, on_defined, reply);
     return reply;
 }
 
@@ -476,7 +477,8 @@ CoreReply *core_create(CoreFixture *fixture, const char *xml)
 {
     CoreReply *reply = core_reply_new(fixture, "create");
 
-    vb_host_create_async(fixture->host, xml, VB_DOMAIN_OP_FLAG_NONE, 0, on_created, reply);
+    vb_host_create_async(fixture->host, parse_domain(xml), VB_DOMAIN_OP_FLAG_NONE, 0, on_created,
+                         reply);
     return reply;
 }
 
@@ -501,7 +503,7 @@ CoreReply *core_redefine(CoreFixture *fixture, VbDomain *domain, const char *xml
 {
     CoreReply *reply = domain_reply(fixture, domain, "redefine");
 
-    vb_domain_redefine_async(domain, xml, on_redefined, reply);
+    vb_domain_redefine_async(domain, parse_domain(xml), on_redefined, reply);
     return reply;
 }
 

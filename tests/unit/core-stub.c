@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "parse-domain.h"
 
 static void note(Stub *stub, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
@@ -468,12 +469,12 @@ char *stub_xml(const char *name, const char *uuid, const char *source)
 
 void stub_define(Stub *stub, const char *xml, const char *name)
 {
-    vb_host_define_async(stub->host, xml, 0, on_defined, reply_data(stub, name));
+    vb_host_define_async(stub->host, parse_domain(xml), 0, on_defined, reply_data(stub, name));
 }
 
 void stub_create(Stub *stub, const char *xml, const char *name)
 {
-    vb_host_create_async(stub->host, xml, VB_DOMAIN_OP_FLAG_NONE, 0, on_defined,
+    vb_host_create_async(stub->host, parse_domain(xml), VB_DOMAIN_OP_FLAG_NONE, 0, on_defined,
                          reply_data(stub, name));
 }
 

@@ -91,7 +91,7 @@ static VbDiskSource *image_of(Fixture *fixture, const char *name, VbDiskFormat f
 
 static VbDiskSource *detect(Fixture *fixture, const VbDiskSource *image, GError **error)
 {
-    vb_image_chain_detect_async(image, NULL, answered, fixture);
+    vb_image_chain_detect_async(image, NULL, NULL, answered, fixture);
     g_autoptr(GAsyncResult) result = wait_answer(fixture);
     return vb_image_chain_detect_finish(result, error);
 }
@@ -235,7 +235,7 @@ static void test_cancelled(Fixture *fixture, gconstpointer data)
 
     /* Nobody writes into this pipe: the read of it would never end. */
     run(fixture, "mkfifo top");
-    vb_image_chain_detect_async(top, cancellable, answered, fixture);
+    vb_image_chain_detect_async(top, NULL, cancellable, answered, fixture);
     g_timeout_add_once(100, (GSourceOnceFunc)g_cancellable_cancel, cancellable);
     g_autoptr(GAsyncResult) result = wait_answer(fixture);
     g_assert_null(vb_image_chain_detect_finish(result, &error));
@@ -247,7 +247,7 @@ static void test_cancelled(Fixture *fixture, gconstpointer data)
 static gboolean create(Fixture *fixture, const VbDiskSource *image, const VbDiskSource *backing,
                        gboolean *ret_created, GError **error)
 {
-    vb_image_create_async(image, 4 * 1024 * 1024, backing, NULL, answered, fixture);
+    vb_image_create_async(image, 4 * 1024 * 1024, backing, NULL, NULL, answered, fixture);
     g_autoptr(GAsyncResult) result = wait_answer(fixture);
     return vb_image_create_finish(result, ret_created, error);
 }
@@ -301,7 +301,7 @@ static void test_create_refused(Fixture *fixture, gconstpointer data)
     g_clear_error(&error);
 
     g_autoptr(VbDiskSource) fresh = image_of(fixture, "fresh", VB_DISK_FORMAT_QCOW2);
-    vb_image_create_async(fresh, G_MAXUINT64, NULL, NULL, answered, fixture);
+    vb_image_create_async(fresh, G_MAXUINT64, NULL, NULL, NULL, answered, fixture);
     g_autoptr(GAsyncResult) result = wait_answer(fixture);
     g_assert_false(vb_image_create_finish(result, &created, &error));
     g_assert_error(error, VB_ERROR, VB_ERROR_FAILED);
@@ -315,14 +315,14 @@ static void test_unlink(Fixture *fixture, gconstpointer data)
     g_autoptr(GError) error = NULL;
 
     g_assert_true(g_file_set_contents(file, "x", 1, NULL));
-    vb_image_unlink_async((const char *[]){gone, file, NULL}, answered, fixture);
+    vb_image_unlink_async((const char *[]){gone, file, NULL}, NULL, answered, fixture);
     g_autoptr(GAsyncResult) done = wait_answer(fixture);
     g_assert_true(vb_image_unlink_finish(done, &error));
     g_assert_no_error(error);
     g_assert_false(g_file_test(file, G_FILE_TEST_EXISTS));
 
     g_assert_true(g_file_set_contents(file, "x", 1, NULL));
-    vb_image_unlink_async((const char *[]){fixture->dir, file, NULL}, answered, fixture);
+    vb_image_unlink_async((const char *[]){fixture->dir, file, NULL}, NULL, answered, fixture);
     g_autoptr(GAsyncResult) failed = wait_answer(fixture);
     g_assert_false(vb_image_unlink_finish(failed, &error));
     g_assert_error(error, VB_ERROR, VB_ERROR_FAILED);

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "xml-limits.h"
 #include "xml-reader.h"
 
 /* A document whose parts can be replaced; each on a line of its own. */
@@ -462,12 +463,12 @@ static void test_size(void)
 
     /* To the byte, with blanks behind the document. */
     g_string_append(xml, small);
-    while (xml->len < 1024 * 1024)
+    while (xml->len < 4 * 1024 * 1024)
         g_string_append_c(xml, ' ');
     g_autoptr(VbDomainDef) def = model_define(xml->str, VB_XML_NONE);
     g_assert_nonnull(def);
     g_string_append_c(xml, ' ');
-    refuse(xml->str, -1, VB_ERROR_LIMITS_EXCEEDED, "1048577", "1048576");
+    refuse(xml->str, -1, VB_ERROR_LIMITS_EXCEEDED, "4194305", "4194304");
 }
 
 static char *nested_metadata(guint depth)

@@ -132,6 +132,20 @@ static void test_lifecycle(void)
                    "on_reboot");
 }
 
+/* For some kernels QEMU would take it for two paths. */
+static void test_initrd(void)
+{
+    g_autoptr(VbDomainDef) def = parse("qemu", "pc", "", "");
+    g_autoptr(VbQemuCaps) caps = test_caps_new();
+
+    def->os.kernel = g_strdup("/images/kernel");
+    def->os.initrd = g_strdup("/images/initrd");
+    assert_accepted(def);
+    g_free(def->os.initrd);
+    def->os.initrd = g_strdup("/images/initrd,/etc/shadow");
+    assert_refused_by(def, caps, "comma");
+}
+
 static void test_readonly(void)
 {
     assert_refused("qemu", "",
@@ -166,6 +180,7 @@ int main(int argc, char **argv)
     g_test_add_func("/qemu-command/check/clock", test_clock);
     g_test_add_func("/qemu-command/check/lifecycle", test_lifecycle);
     g_test_add_func("/qemu-command/check/readonly", test_readonly);
+    g_test_add_func("/qemu-command/check/initrd", test_initrd);
     g_test_add_func("/qemu-command/check/graphics", test_graphics);
     g_test_add_func("/qemu-command/check/version", test_version);
     return g_test_run();

@@ -13,6 +13,7 @@
 #include "json-get.h"
 #include "json-limits.h"
 #include "qmp-args.h"
+#include "time-share.h"
 #include "wait.h"
 
 #define GREETING                                                                                   \
@@ -26,6 +27,7 @@ struct Fixture {
     VbJsonScanner *commands; /* what the peer has received */
     GString *log;            /* everything that was delivered, one word each */
     guint disconnected;
+    guint flooding;
     void (*in_event)(Fixture *fixture); /* run from within the event callback */
     gint64 timestamp_us;
 };
@@ -53,7 +55,14 @@ static void on_disconnected(VbQmp *qmp, const GError *reason, gpointer user_data
     f->disconnected++;
 }
 
-static const VbQmpCallbacks callbacks = {on_event, on_disconnected};
+static void on_flooding(VbQmp *qmp, gpointer user_data)
+{
+    Fixture *f = user_data;
+
+    f->flooding++;
+}
+
+static const VbQmpCallbacks callbacks = {on_event, on_disconnected, on_flooding};
 
 /* What a call ended with: its tag, and the error's code or "ok". */
 typedef struct {
@@ -73,6 +82,8 @@ static void log_result(Fixture *f, const char *tag, const GError *error)
         g_string_append(f->log, "timeout ");
     else if (g_error_matches(error, VB_ERROR, VB_ERROR_INVALID_STATE))
         g_string_append(f->log, "state ");
+    else if (g_error_matches(error, VB_ERROR, VB_ERROR_LIMITS_EXCEEDED))
+        g_string_append(f->log, "limits ");
     else if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
         g_string_append(f->log, "cancelled ");
     else
@@ -441,15 +452,19 @@ static void test_cancel_after_reply(Fixture *f, gconstpointer data)
 /* A monitor that reads nothing: what was not sent never is. */
 static void test_unsent_is_dropped(Fixture *f, gconstpointer data)
 {
-    g_autofree char *text = g_strnfill(4 * 1024 * 1024, 'x');
+    g_autofree char *text = g_strnfill(VB_JSON_MAX_STRING, 'x');
+    JsonArray *texts = json_array_new(); /* 4 MiB */
+    JsonObject *arguments = json_object_new();
     g_autoptr(GCancellable) first = g_cancellable_new();
     g_autoptr(GCancellable) second = g_cancellable_new();
     Expectation *expectation = g_new(Expectation, 1);
     char byte;
 
     *expectation = (Expectation){.fixture = f, .tag = "long"};
-    vb_qmp_call_async(f->qmp, "long", vb_qmp_args(VB_ARG_STRING("x", text)), 0, first, on_reply,
-                      expectation);
+    for (guint i = 0; i < 64; i++)
+        json_array_add_string_element(texts, text);
+    json_object_set_array_member(arguments, "x", texts);
+    vb_qmp_call_async(f->qmp, "long", arguments, 0, first, on_reply, expectation);
     VB_WAIT_FOR(recv(f->peer, &byte, 1, MSG_DONTWAIT | MSG_PEEK) == 1); /* the socket is full */
     call_full(f, "expired", 20, NULL, NULL);
     expect_log(f, "expired=timeout ");
@@ -576,17 +591,10 @@ static void test_event_content(Fixture *f, gconstpointer data)
     g_assert_cmpint(f->timestamp_us, ==, 0);
 }
 
-static void test_flood(Fixture *f, gconstpointer data)
+static void send_all(Fixture *f, const GString *text)
 {
-    enum { N = 20000 };
-    g_autoptr(GString) text = g_string_new(NULL);
-    g_autoptr(GString) expected = g_string_new(NULL);
     gsize sent = 0;
 
-    for (guint i = 0; i < N; i++) {
-        g_string_append_printf(text, "{\"event\": \"E%u\", \"data\": {\"x\": %u}}\r\n", i, i);
-        g_string_append_printf(expected, "E%u ", i);
-    }
     while (sent < text->len) {
         ssize_t n = send(f->peer, text->str + sent, text->len - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (n > 0)
@@ -594,6 +602,109 @@ static void test_flood(Fixture *f, gconstpointer data)
         else
             g_main_context_iteration(NULL, TRUE);
     }
+}
+
+static void test_flood(Fixture *f, gconstpointer data)
+{
+    enum { N = 20000 };
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_autoptr(GString) expected = g_string_new(NULL);
+
+    for (guint i = 0; i < N; i++) {
+        g_string_append_printf(text, "{\"event\": \"E%u\", \"data\": {\"x\": %u}}\r\n", i, i);
+        g_string_append_printf(expected, "E%u ", i);
+    }
+    send_all(f, text);
+    expect_log(f, expected->str);
+}
+
+/* An event that costs a millisecond. */
+static void take_long(Fixture *f)
+{
+    gint64 begin = vb_time_share_clock();
+
+    while (vb_time_share_clock() - begin < 1000)
+        continue;
+}
+
+static gboolean count_turn(gpointer turns)
+{
+    ++*(guint *)turns;
+    return G_SOURCE_CONTINUE;
+}
+
+/* So many events of a millisecond that QEMU has to wait for two seconds when its credit is spent.
+ */
+#define N_TO_WAIT                                                                                  \
+    ((guint)((2000 + VB_TIME_SHARE_CREDIT / 1000 * VB_TIME_SHARE_PART) / (VB_TIME_SHARE_PART - 1)))
+
+/* Beyond the credit everything takes so much longer, and between any two slices everybody else has
+ * a turn. */
+static void test_share(Fixture *f, gconstpointer data)
+{
+    const guint n = N_TO_WAIT;
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_autoptr(GString) expected = g_string_new(NULL);
+    guint turns = 0;
+    guint other = g_timeout_add(0, count_turn, &turns);
+    gint64 begin = g_get_monotonic_time();
+
+    f->in_event = take_long;
+    for (guint i = 0; i < n; i++) {
+        g_string_append(text, "{\"event\": \"E\"}\r\n");
+        g_string_append(expected, "E ");
+    }
+    send_all(f, text);
+    expect_log(f, expected->str);
+    gint64 took = g_get_monotonic_time() - begin;
+    g_test_message("%u ms of work took %.0f ms", n, took / 1000.0);
+    g_assert_cmpint(took, >=,
+                    ((gint64)n * 1000 - VB_TIME_SHARE_CREDIT - 10000) * VB_TIME_SHARE_PART);
+    g_assert_cmpuint(turns, >=, n / 4);
+    g_assert_cmpuint(f->flooding, ==, 1);
+    g_source_remove(other);
+}
+
+/* While it has to wait for its share, a QEMU that has hung up costs nothing, and its calls'
+ * deadlines hold; all that it said is delivered before the end. */
+static void test_share_hang_up(Fixture *f, gconstpointer data)
+{
+    const guint n = VB_TIME_SHARE_CREDIT / 1000 + 50;
+    g_autoptr(GString) text = g_string_new(NULL);
+    g_autoptr(GString) expected = g_string_new(NULL);
+
+    call_full(f, "a", 1, NULL, NULL);
+    expect_command(f, "a");
+    expect_log(f, "a=timeout ");
+    f->in_event = take_long;
+    for (guint i = 0; i < n; i++) {
+        g_string_append(text, "{\"event\": \"E\"}\r\n");
+        g_string_append(expected, "E ");
+    }
+    say(f, text->str);
+    hang_up(f);
+    g_string_append(expected, "disconnected ");
+    gint64 begin = g_get_monotonic_time(), used = vb_time_share_clock();
+    expect_log(f, expected->str);
+    used = vb_time_share_clock() - used;
+    g_test_message("the end came after %.0f ms; %.0f of them were worked",
+                   (g_get_monotonic_time() - begin) / 1000.0, used / 1000.0);
+    g_assert_cmpint(used, <, (n + 200) * 1000);
+}
+
+/* A QEMU that answers nothing is not asked without end. */
+static void test_many_calls(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GString) expected = g_string_new("limits=limits ");
+
+    for (guint i = 0; i < 1024; i++) {
+        call(f, "c");
+        g_string_append(expected, "c=refused ");
+    }
+    call(f, "limits");
+    VB_WAIT_FOR(f->log->len > 0);
+    hang_up(f);
+    g_string_append(expected, "disconnected ");
     expect_log(f, expected->str);
 }
 
@@ -646,7 +757,7 @@ static void test_hold_until_timeout(Fixture *f, gconstpointer data)
 
 static void test_hold_flood(Fixture *f, gconstpointer data)
 {
-    g_autofree char *filler = g_strnfill(1024 * 1024, 'x');
+    g_autofree char *filler = g_strnfill(60000, 'x');
     g_autofree char *event =
         g_strdup_printf("{\"event\": \"E\", \"data\": {\"x\": \"%s\"}}", filler);
     gsize size = strlen(event);
@@ -858,6 +969,9 @@ int main(int argc, char **argv)
     ADD("/qmp/order/close", test_close_in_one_iteration);
     ADD("/qmp/event/content", test_event_content);
     ADD("/qmp/event/flood", test_flood);
+    ADD("/qmp/share", test_share);
+    ADD("/qmp/share/hang-up", test_share_hang_up);
+    ADD("/qmp/call/many", test_many_calls);
     ADD("/qmp/hold", test_hold);
     ADD("/qmp/hold/eof", test_hold_until_eof);
     ADD_RAW("/qmp/hold/timeout", test_hold_until_timeout, NULL);

@@ -188,13 +188,9 @@ static void test_depth(void)
     assert_refused(hostile, "nested too deeply");
 }
 
-/* A message of `size` bytes in chunks; FALSE when it is refused. */
-static gboolean push_sized(VbJsonScanner *scanner, gsize size, GError **error)
+/* Pushes it in chunks; FALSE when it is refused. */
+static gboolean push_text(VbJsonScanner *scanner, const char *text, gsize size, GError **error)
 {
-    g_autofree char *text = g_strnfill(size, 'x');
-
-    memcpy(text, "[\"", 2);
-    memcpy(text + size - 2, "\"]", 2);
     for (gsize at = 0; at < size; at += 65536) {
         if (!vb_json_scanner_push(scanner, text + at, MIN(65536, size - at), error))
             return FALSE;
@@ -202,22 +198,72 @@ static gboolean push_sized(VbJsonScanner *scanner, gsize size, GError **error)
     return TRUE;
 }
 
-static void test_size(void)
+/* What `open`, n times `item` with commas between, and `close` come to, is let through or not. */
+static void check_limit(const char *open, const char *item, gsize n, const char *close,
+                        gboolean accepted)
 {
     g_autoptr(VbJsonScanner) scanner = vb_json_scanner_new();
+    g_autoptr(GString) text = g_string_new(open);
     g_autoptr(GError) error = NULL;
 
+    for (gsize i = 0; i < n; i++) {
+        g_string_append(text, i > 0 ? "," : "");
+        g_string_append(text, item);
+    }
+    g_string_append(text, close);
     for (guint i = 0; i < 2; i++) { /* the limit is for each message */
-        g_autoptr(JsonNode) node = NULL;
-        g_assert_true(push_sized(scanner, VB_JSON_MAX_SIZE, &error));
-        g_assert_no_error(error);
-        node = vb_json_scanner_pop(scanner, &error);
+        g_assert_true(push_text(scanner, text->str, text->len, &error) == accepted);
+        if (!accepted)
+            break;
+        g_autoptr(JsonNode) node = vb_json_scanner_pop(scanner, &error);
         g_assert_no_error(error);
         g_assert_nonnull(node);
     }
-    g_assert_false(push_sized(scanner, VB_JSON_MAX_SIZE + 1024 * 1024, &error));
-    g_assert_error(error, VB_ERROR, VB_ERROR_HYPERVISOR);
-    g_assert_nonnull(strstr(error->message, "16 MiB"));
+    if (!accepted) {
+        g_assert_error(error, VB_ERROR, VB_ERROR_HYPERVISOR);
+        g_assert_nonnull(strstr(error->message, "16 MiB"));
+    }
+}
+
+static void test_size(void)
+{
+    g_autofree char *line = g_strnfill(60000, 'x');
+    g_autofree char *item = g_strconcat("\"", line, "\"", NULL);
+
+    /* by its bytes */
+    check_limit("[", item, VB_JSON_MAX_SIZE / (strlen(item) + 1 + VB_JSON_ITEM_SIZE), "]", TRUE);
+    check_limit("[", item, VB_JSON_MAX_SIZE / strlen(item) + 1, "]", FALSE);
+    /* by what is in it: 65 bytes for "0", 195 for "{}" and the comma */
+    check_limit("[", "0", 250000, "]", TRUE);
+    check_limit("[", "0", 260000, "]", FALSE);
+    check_limit("[", "{}", 85000, "]", TRUE);
+    check_limit("[", "{}", 88000, "]", FALSE);
+    check_limit("{\"a\":[", "[]", 88000, "]}", FALSE);
+}
+
+static void test_string(void)
+{
+    g_autofree char *longest = g_strnfill(VB_JSON_MAX_STRING, '7');
+    g_autofree char *string = g_strdup_printf("[\"%s\",\"%s\"]", longest, longest);
+    g_autofree char *string_too_long = g_strdup_printf("[\"%s7\"]", longest);
+    g_autofree char *number = g_strdup_printf("[%s, %s]", longest, longest);
+    g_autofree char *number_too_long = g_strdup_printf("[%s7]", longest);
+    g_autofree char *endless = g_strdup_printf("{\"%s%s", longest, longest);
+    g_autofree char *escapes = g_strdup_printf("[\"%s\\n\"]", longest);
+    g_autoptr(VbJsonScanner) scanner = vb_json_scanner_new();
+    g_autoptr(JsonNode) strings = NULL;
+    g_autoptr(JsonNode) numbers = NULL;
+
+    push_ok(scanner, string, strlen(string));
+    push_ok(scanner, number, strlen(number));
+    strings = vb_json_scanner_pop(scanner, NULL);
+    numbers = vb_json_scanner_pop(scanner, NULL);
+    g_assert_nonnull(strings);
+    g_assert_nonnull(numbers);
+    assert_refused(string_too_long, "64 KiB");
+    assert_refused(number_too_long, "64 KiB");
+    assert_refused(endless, "64 KiB");
+    assert_refused(escapes, "64 KiB");
 }
 
 static void test_whole_document(void)
@@ -247,6 +293,7 @@ int main(int argc, char **argv)
     g_test_add_func("/scanner/grammar", test_grammar);
     g_test_add_func("/scanner/depth", test_depth);
     g_test_add_func("/scanner/size", test_size);
+    g_test_add_func("/scanner/string", test_string);
     g_test_add_func("/scanner/whole-document", test_whole_document);
     return g_test_run();
 }

@@ -14,6 +14,7 @@
 #include "call.h"
 #include "error.h"
 #include "service-peer.h"
+#include "wait.h"
 
 static void test_burst(void)
 {
@@ -206,13 +207,44 @@ static void test_name_bus_gone(Daemon *d, gconstpointer data)
     g_object_unref(waiter.result);
 }
 
+static void on_gone(const char *name, gpointer gone)
+{
+    g_ptr_array_add(gone, g_strdup(name));
+}
+
+/* Who leaves is told, once, by its unique name, and forgotten; a well-known name is nobody. */
+static void test_sender_gone(Daemon *d, gconstpointer data)
+{
+    g_autoptr(VbBus) bus = open_bus(d);
+    g_autoptr(VbBus) client = open_bus(d);
+    g_autoptr(GPtrArray) gone = g_ptr_array_new_with_free_func(g_free);
+    g_autoptr(GError) error = NULL;
+    g_autofree char *name = NULL;
+    const char *unique;
+
+    if (skip_unless_root())
+        return;
+    vb_bus_set_sender_gone_func(bus, on_gone, gone);
+    g_assert_true(own_name(client, "org.virtbus1", &error));
+    g_assert_cmpint(sd_bus_get_unique_name(vb_bus_connection(client), &unique), >=, 0);
+    name = g_strdup(unique);
+    vb_senders_get(vb_bus_senders(bus), name);
+    g_clear_pointer(&client, vb_bus_free);
+    VB_WAIT_FOR(gone->len > 0);
+    g_assert_true(own_name(bus, "org.virtbus1", &error)); /* all signals of that have come */
+    g_assert_cmpuint(gone->len, ==, 1);
+    g_assert_cmpstr(gone->pdata[0], ==, name);
+    g_assert_null(vb_senders_peek(vb_bus_senders(bus), name));
+    vb_bus_set_sender_gone_func(bus, NULL, NULL);
+}
+
 static gboolean check(VbAuthority *authority, const char *sender, uid_t *ret_uid, GError **error)
 {
     Waiter waiter = {0};
     gboolean allowed;
 
-    vb_authority_check_async(authority, sender, "org.virtbus1.thing.operate", NULL, on_done,
-                             &waiter);
+    vb_authority_check_async(authority, sender, "org.virtbus1.thing.operate", NULL, FALSE, NULL,
+                             on_done, &waiter);
     g_assert_false(waiter.done);
     peer_wait(&waiter.done);
     allowed = vb_authority_check_finish(waiter.result, ret_uid, error);
@@ -329,14 +361,54 @@ static void test_policy(Daemon *d, gconstpointer data)
 
     assert_command(d, TRUE, tree, TRUE, THING "\n");
     assert_command(d, TRUE, operate, FALSE,
-                   "uid 65534 is not authorized for "
-                   "org.virtbus1.thing.operate");
+                   "not authorized for org.virtbus1.thing.operate: polkit is not running");
     assert_command(d, TRUE, own, FALSE, "not allowed to own");
     assert_command(d, FALSE, operate, TRUE, "");
 }
 
 #define ADD(name, func)                                                                            \
     g_test_add("/service/bus/" name, Daemon, NULL, daemon_set_up, func, daemon_tear_down)
+
+/* Somebody says, in the bus's words, that another has left. */
+static void test_forged_leave(void)
+{
+    g_autoptr(Peer) peer = peer_new(FALSE);
+    VbSenders *senders = vb_bus_senders(peer->bus);
+    sd_bus_message *signal = NULL;
+
+    peer_settle(peer); /* makes :1.7 known */
+    g_assert_nonnull(vb_senders_peek(senders, ":1.7"));
+    g_assert_cmpint(sd_bus_message_new_signal(peer->client, &signal, "/org/freedesktop/DBus",
+                                              "org.freedesktop.DBus", "NameOwnerChanged"),
+                    >=, 0);
+    g_assert_cmpint(sd_bus_message_set_sender(signal, ":1.9"), >=, 0);
+    g_assert_cmpint(sd_bus_message_append(signal, "sss", ":1.7", ":1.7", ""), >=, 0);
+    g_assert_cmpint(sd_bus_send(peer->client, signal, NULL), >=, 0);
+    sd_bus_message_unref(signal);
+    sd_bus_flush(peer->client);
+    g_main_context_iteration(NULL, FALSE);
+    peer_settle(peer);
+    g_assert_cmpuint(vb_senders_peek(senders, ":1.7")->messages, >, 1); /* not a new one */
+    g_assert_null(vb_senders_peek(senders, ":1.9"));
+    peer_leave(peer, ":1.7");
+    VB_WAIT_FOR(vb_senders_peek(senders, ":1.7") == NULL);
+}
+
+/* A loop with nothing to do sleeps. */
+static void test_idle(void)
+{
+    g_autoptr(Peer) peer = peer_new(FALSE);
+    gboolean over = FALSE;
+    guint turns = 0;
+
+    peer_settle(peer);
+    g_timeout_add(100, vb_wait_over, &over);
+    while (!over) {
+        g_main_context_iteration(NULL, TRUE);
+        turns++;
+    }
+    g_assert_cmpuint(turns, <, 20);
+}
 
 int main(int argc, char **argv)
 {
@@ -347,7 +419,10 @@ int main(int argc, char **argv)
     g_test_add_func("/service/bus/no-bus", test_no_bus);
     ADD("name", test_name);
     ADD("name-bus-gone", test_name_bus_gone);
+    ADD("sender-gone", test_sender_gone);
     ADD("uid", test_uid);
     ADD("policy", test_policy);
+    g_test_add_func("/service/bus/forged-leave", test_forged_leave);
+    g_test_add_func("/service/bus/idle", test_idle);
     return g_test_run();
 }

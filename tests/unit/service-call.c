@@ -351,21 +351,49 @@ static void test_too_many(void)
 {
     Thing thing = {0};
     g_autoptr(Peer) peer = call_peer(&thing, FALSE);
-    Reply *replies = g_new0(Reply, VB_REGISTRY_CALLS_MAX + 1);
+    Reply *replies = g_new0(Reply, VB_SENDER_CALLS_MAX + 1);
 
     peer->uid = 1000;
     peer->uid_held = TRUE;
-    for (guint i = 0; i <= VB_REGISTRY_CALLS_MAX; i++)
+    for (guint i = 0; i <= VB_SENDER_CALLS_MAX; i++)
         send_protected(peer, &replies[i], "a");
-    reply_assert_error(&replies[VB_REGISTRY_CALLS_MAX], SD_BUS_ERROR_LIMITS_EXCEEDED, "4096");
-    g_assert_false(replies[VB_REGISTRY_CALLS_MAX - 1].done);
+    reply_assert_error(&replies[VB_SENDER_CALLS_MAX], SD_BUS_ERROR_LIMITS_EXCEEDED, "128 calls");
+    g_assert_false(replies[VB_SENDER_CALLS_MAX - 1].done);
     peer_release_uid(peer);
-    for (guint i = 0; i < VB_REGISTRY_CALLS_MAX; i++)
+    for (guint i = 0; i < VB_SENDER_CALLS_MAX; i++)
         reply_assert_error(&replies[i], SD_BUS_ERROR_ACCESS_DENIED, "");
-    for (guint i = 0; i <= VB_REGISTRY_CALLS_MAX; i++)
+    for (guint i = 0; i <= VB_SENDER_CALLS_MAX; i++)
         reply_clear(&replies[i]);
     g_free(replies);
     call_simple(peer, "Public", NULL, NULL);
+}
+
+/* What would be kept until it is answered may not be of any size. */
+static void test_too_large(void)
+{
+    g_autoptr(GString) order = g_string_new(NULL);
+    Thing thing = {.order = order};
+    g_autoptr(Peer) peer = call_peer(&thing, FALSE);
+    g_autofree char *large = g_strnfill(VB_CALL_MESSAGE_MAX, 'x');
+    g_autofree guint8 *bytes = g_malloc0(2 * VB_CALL_MESSAGE_MAX);
+    g_auto(Reply) text = {0}, array = {0};
+    sd_bus_message *message = peer_new_call(peer, THING, IFACE, "Protected");
+
+    peer->uid_held = TRUE; /* it is not authorized before it is measured */
+    send_protected(peer, &text, large);
+    reply_assert_error(&text, SD_BUS_ERROR_LIMITS_EXCEEDED, "larger than");
+    sd_bus_message_append(message, "s", "a");
+    sd_bus_message_open_container(message, 'a', "{sv}");
+    sd_bus_message_open_container(message, 'e', "sv");
+    sd_bus_message_append(message, "s", "key");
+    sd_bus_message_open_container(message, 'v', "ay");
+    sd_bus_message_append_array(message, 'y', bytes, 2 * VB_CALL_MESSAGE_MAX);
+    sd_bus_message_close_container(message);
+    sd_bus_message_close_container(message);
+    sd_bus_message_close_container(message);
+    peer_send_message(peer, &array, message);
+    reply_assert_error(&array, SD_BUS_ERROR_LIMITS_EXCEEDED, "larger than");
+    g_assert_cmpuint(peer->n_uid_questions, ==, 0);
 }
 
 int main(int argc, char **argv)
@@ -384,5 +412,6 @@ int main(int argc, char **argv)
     g_test_add_func("/service/call/generation", test_generation);
     g_test_add_func("/service/call/daemon-ends", test_daemon_ends);
     g_test_add_func("/service/call/too-many", test_too_many);
+    g_test_add_func("/service/call/too-large", test_too_large);
     return g_test_run();
 }

@@ -52,6 +52,24 @@ static void test_to_bus(void)
                      "org.virtbus1.Error.Hypervisor", "two lines  [1m\xef\xbf\xbd");
 }
 
+/* What somebody sent and we repeat does not come back whole. */
+static void test_long(void)
+{
+    g_autofree char *text = g_strnfill(1 << 20, 'x'), *fits = g_strnfill(VB_ERROR_LINE_MAX, 'y');
+    g_autofree char *line = vb_error_line(text), *same = vb_error_line(fits);
+    g_autofree char *nothing = vb_error_line(NULL);
+
+    g_assert_cmpuint(strlen(line), ==, VB_ERROR_LINE_MAX + strlen("…"));
+    g_assert_true(g_str_has_suffix(line, "x…"));
+    g_assert_cmpstr(same, ==, fits);
+    g_assert_cmpstr(nothing, ==, "");
+    memcpy(text + VB_ERROR_LINE_MAX - 1, "ä", strlen("ä"));
+    g_free(line);
+    line = vb_error_line(text);
+    g_assert_true(g_utf8_validate(line, -1, NULL));
+    g_assert_true(g_str_has_suffix(line, "x\xef\xbf\xbd…"));
+}
+
 static void test_errno(void)
 {
     g_autoptr(GError) error = NULL;
@@ -67,6 +85,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/service/errors/table", test_table);
     g_test_add_func("/service/errors/to-bus", test_to_bus);
+    g_test_add_func("/service/errors/long", test_long);
     g_test_add_func("/service/errors/errno", test_errno);
     return g_test_run();
 }

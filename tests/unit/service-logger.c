@@ -54,6 +54,49 @@ static void test_format(void)
     g_assert_cmpstr(none, ==, "virtbusd: error: \n");
 }
 
+/* One domain logs without end; nothing else does. */
+static void flood_child(void)
+{
+    vb_logger_init(FALSE);
+    for (guint i = 0; i < 10000; i++)
+        vb_log_warning("hostile", NULL, "again");
+    vb_log_warning("other", NULL, "seen");
+    vb_log_warning(NULL, NULL, "seen");
+}
+
+static void test_flood(void)
+{
+    gint64 now = 1000 * G_USEC_PER_SEC;
+    guint dropped = 7, n = 0;
+
+    g_test_trap_subprocess("/service/logger/flood/subprocess/child", 0, 0);
+    g_test_trap_assert_passed();
+    g_test_trap_assert_stderr("*again*again*seen domain=other\nvirtbusd: warning: seen\n");
+
+    while (vb_logger_admit("u-1", now, &dropped))
+        n++;
+    g_assert_cmpuint(n, ==, 200);
+    g_assert_cmpuint(dropped, ==, 0);
+    g_assert_true(vb_logger_admit("u-2", now, &dropped));
+    for (guint i = 0; i < 99; i++)
+        g_assert_false(vb_logger_admit("u-1", now + G_USEC_PER_SEC / 2, &dropped));
+    /* one a second, and that again after a quiet time */
+    g_assert_true(vb_logger_admit("u-1", now + G_USEC_PER_SEC, &dropped));
+    g_assert_cmpuint(dropped, ==, 100);
+    g_assert_false(vb_logger_admit("u-1", now + G_USEC_PER_SEC, &dropped));
+    g_assert_true(vb_logger_admit("u-1", now + 2 * G_USEC_PER_SEC, &dropped));
+    g_assert_cmpuint(dropped, ==, 1);
+    for (n = 0; vb_logger_admit("u-1", now + 600 * G_USEC_PER_SEC, &dropped); n++)
+        continue;
+    g_assert_cmpuint(n, ==, 200);
+    /* so many domains that the quiet ones are forgotten: the loud one is not */
+    for (guint i = 0; i < 3000; i++) {
+        g_autofree char *uuid = g_strdup_printf("many-%u", i);
+        g_assert_true(vb_logger_admit(uuid, now + 600 * G_USEC_PER_SEC, &dropped));
+    }
+    g_assert_false(vb_logger_admit("u-1", now + 600 * G_USEC_PER_SEC, &dropped));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -61,5 +104,7 @@ int main(int argc, char **argv)
     g_test_add_func("/service/logger/stderr", test_stderr);
     g_test_add_func("/service/logger/stderr/subprocess/plain", test_plain_child);
     g_test_add_func("/service/logger/stderr/subprocess/debug", test_debug_child);
+    g_test_add_func("/service/logger/flood", test_flood);
+    g_test_add_func("/service/logger/flood/subprocess/child", flood_child);
     return g_test_run();
 }

@@ -7,25 +7,18 @@
 #include <sys/socket.h>
 
 #include "bus-source.h"
+#include "wait.h"
+
+#define POLKIT "org.freedesktop.PolicyKit1.Authority"
 
 static void unref_message(gpointer message)
 {
     sd_bus_message_unref(message);
 }
 
-static gboolean on_deadline(gpointer data)
-{
-    g_error("the deadline of 20 s is over");
-    return G_SOURCE_REMOVE;
-}
-
 void peer_wait(const gboolean *flag)
 {
-    guint deadline = g_timeout_add_seconds(20, on_deadline, NULL);
-
-    while (!*flag)
-        g_main_context_iteration(NULL, TRUE);
-    g_source_remove(deadline);
+    VB_WAIT_FOR(*flag);
 }
 
 static gboolean is_standard(const char *interface)
@@ -117,12 +110,19 @@ static void hear_signal(Peer *peer, sd_bus_message *m)
 
 static void answer_uid(Peer *peer, sd_bus_message *question)
 {
+    uid_t uid = peer->uid;
+
+    if (peer->uid_of != NULL) {
+        const char *name;
+        g_assert_cmpint(sd_bus_message_read(question, "s", &name), >, 0);
+        uid = peer->uid_of(name);
+    }
     if (peer->uid_unknown)
         g_assert_cmpint(
             sd_bus_reply_method_errorf(question, SD_BUS_ERROR_NAME_HAS_NO_OWNER, "no such name"),
             >=, 0);
     else
-        g_assert_cmpint(sd_bus_reply_method_return(question, "u", (uint32_t)peer->uid), >=, 0);
+        g_assert_cmpint(sd_bus_reply_method_return(question, "u", (uint32_t)uid), >=, 0);
 }
 
 void peer_release_uid(Peer *peer)
@@ -132,6 +132,86 @@ void peer_release_uid(Peer *peer)
     g_ptr_array_set_size(peer->uid_questions, 0);
 }
 
+static void question_free(gpointer data)
+{
+    Question *question = data;
+
+    sd_bus_message_unref(question->message);
+    g_free(question->details);
+    g_free(question);
+}
+
+void peer_polkit_answer(Question *question, const char *answer)
+{
+    int authorized = strcmp(answer, "yes") == 0, challenge = strcmp(answer, "challenge") == 0;
+    int r;
+
+    g_assert_false(question->answered);
+    question->answered = TRUE;
+    if (strcmp(answer, "dismissed") == 0)
+        r = sd_bus_reply_method_return(question->message, "(bba{ss})", 0, 0, 1, "polkit.dismissed",
+                                       "true");
+    else
+        r = sd_bus_reply_method_return(question->message, "(bba{ss})", authorized, challenge, 0);
+    g_assert_cmpint(r, >=, 0);
+}
+
+static void hear_question(Peer *peer, sd_bus_message *m)
+{
+    Question *question = g_new0(Question, 1);
+    GString *details = g_string_new(NULL);
+    const char *kind, *key, *value;
+    uint32_t flags;
+
+    question->message = sd_bus_message_ref(m);
+    g_assert_cmpstr(sd_bus_message_get_destination(m), ==, "org.freedesktop.PolicyKit1");
+    g_assert_cmpstr(sd_bus_message_get_signature(m, TRUE), ==, "(sa{sv})sa{ss}us");
+    g_assert_cmpint(sd_bus_message_read(m, "(sa{sv})s", &kind, 1, &key, "s", &question->sender,
+                                        &question->action),
+                    >, 0);
+    g_assert_cmpstr(kind, ==, "system-bus-name");
+    g_assert_cmpstr(key, ==, "name");
+    g_assert_cmpint(sd_bus_message_enter_container(m, 'a', "{ss}"), >=, 0);
+    while (sd_bus_message_read(m, "{ss}", &key, &value) > 0)
+        g_string_append_printf(details, "%s%s=%s", details->len > 0 ? " " : "", key, value);
+    g_assert_cmpint(sd_bus_message_exit_container(m), >=, 0);
+    g_assert_cmpint(sd_bus_message_read(m, "us", &flags, &question->id), >, 0);
+    question->details = g_string_free(details, FALSE);
+    question->interactive = flags == 1;
+    g_assert_true(flags <= 1);
+    g_ptr_array_add(peer->questions, question);
+    if (peer->polkit != NULL)
+        peer_polkit_answer(question, peer->polkit);
+}
+
+static void hear_cancel(Peer *peer, sd_bus_message *m)
+{
+    const char *id;
+
+    g_assert_cmpint(sd_bus_message_read(m, "s", &id), >, 0);
+    g_assert_cmpint(sd_bus_message_get_expect_reply(m), ==, 0);
+    g_ptr_array_add(peer->cancelled, g_strdup(id));
+}
+
+Question *peer_wait_question(Peer *peer, guint n)
+{
+    VB_WAIT_FOR(peer->questions->len >= n);
+    return peer->questions->pdata[n - 1];
+}
+
+void peer_leave(Peer *peer, const char *name)
+{
+    sd_bus_message *m = NULL;
+
+    g_assert_cmpint(sd_bus_message_new_signal(peer->client, &m, "/org/freedesktop/DBus",
+                                              "org.freedesktop.DBus", "NameOwnerChanged"),
+                    >=, 0);
+    g_assert_cmpint(sd_bus_message_set_sender(m, "org.freedesktop.DBus"), >=, 0);
+    g_assert_cmpint(sd_bus_message_append(m, "sss", name, name, ""), >=, 0);
+    g_assert_cmpint(sd_bus_send(peer->client, m, NULL), >=, 0);
+    sd_bus_message_unref(m);
+}
+
 static int on_client_message(sd_bus_message *m, void *data, sd_bus_error *ret_error)
 {
     Peer *peer = data;
@@ -139,6 +219,14 @@ static int on_client_message(sd_bus_message *m, void *data, sd_bus_error *ret_er
     if (sd_bus_message_is_signal(m, NULL, NULL) > 0) {
         hear_signal(peer, m);
         return 0;
+    }
+    if (sd_bus_message_is_method_call(m, POLKIT, "CheckAuthorization") > 0) {
+        hear_question(peer, m);
+        return 1;
+    }
+    if (sd_bus_message_is_method_call(m, POLKIT, "CancelCheckAuthorization") > 0) {
+        hear_cancel(peer, m);
+        return 1;
     }
     if (sd_bus_message_is_method_call(m, "org.freedesktop.DBus", "GetConnectionUnixUser") <= 0)
         return 0;
@@ -183,10 +271,13 @@ Peer *peer_new(gboolean session)
 
     peer->heard = g_ptr_array_new_with_free_func(g_free);
     peer->uid_questions = g_ptr_array_new_with_free_func(unref_message);
+    peer->polkit = "no";
+    peer->questions = g_ptr_array_new_with_free_func(question_free);
+    peer->cancelled = g_ptr_array_new_with_free_func(g_free);
     peer->client = bus_on_fd(fds[1], FALSE);
     g_assert_cmpint(sd_bus_add_filter(peer->client, &peer->client_filter, on_client_message, peer),
                     >=, 0);
-    peer->client_source = vb_bus_source_new(peer->client, NULL, NULL);
+    peer->client_source = vb_bus_source_new(peer->client, NULL, NULL, NULL);
     g_source_attach(peer->client_source, NULL);
     return peer;
 }
@@ -200,6 +291,8 @@ void peer_free(Peer *peer)
     g_source_unref(peer->client_source);
     sd_bus_slot_unref(peer->client_filter);
     g_ptr_array_unref(peer->uid_questions);
+    g_ptr_array_unref(peer->questions);
+    g_ptr_array_unref(peer->cancelled);
     sd_bus_close_unref(peer->client);
     g_ptr_array_unref(peer->heard);
     g_free(peer);

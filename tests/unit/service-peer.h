@@ -2,7 +2,8 @@
  *
  * For the service tests: a VbBus with authority and registry at one end of a socketpair, and at the
  * other a plain sd-bus client that also plays the bus: it has a unique name of the test's choice,
- * answers GetConnectionUnixUser, and keeps every message that reaches it, in order. */
+ * answers GetConnectionUnixUser, plays polkit, and keeps every message that reaches it, in order.
+ */
 #pragma once
 
 #include <gio/gio.h>
@@ -20,12 +21,27 @@ typedef struct {
     sd_bus_slot *client_filter;
     GPtrArray *heard; /* of char*: see peer_heard() */
 
-    uid_t uid;                /* what GetConnectionUnixUser answers */
-    gboolean uid_unknown;     /* it answers an error instead */
-    gboolean uid_held;        /* it does not answer until peer_release_uid() */
-    GPtrArray *uid_questions; /* those not answered */
+    uid_t uid;                         /* what GetConnectionUnixUser answers */
+    gboolean uid_unknown;              /* it answers an error instead */
+    gboolean uid_held;                 /* it does not answer until peer_release_uid() */
+    GPtrArray *uid_questions;          /* those not answered */
+    uid_t (*uid_of)(const char *name); /* what it answers for each name; NULL: uid, for all */
     guint n_uid_questions;
+
+    const char *polkit;   /* what polkit answers at once: "yes", "no" (as it begins), "challenge",
+                             "dismissed"; NULL: nothing until peer_polkit_answer() */
+    GPtrArray *questions; /* of Question: all CheckAuthorizations, oldest first */
+    GPtrArray *cancelled; /* of char*: the ids of all CancelCheckAuthorizations */
 } Peer;
+
+/* A CheckAuthorization. */
+typedef struct {
+    sd_bus_message *message;
+    const char *sender, *action, *id;
+    char *details; /* "key=value key=value", in the order in which they came */
+    gboolean interactive;
+    gboolean answered;
+} Question;
 
 Peer *peer_new(gboolean session);
 void peer_free(Peer *peer);
@@ -36,6 +52,11 @@ void peer_wait(const gboolean *flag);
 /* Until nothing has been heard or said for a round trip. */
 void peer_settle(Peer *peer);
 void peer_release_uid(Peer *peer);
+/* Iterates until there are as many questions to polkit; the last of them. */
+Question *peer_wait_question(Peer *peer, guint n);
+void peer_polkit_answer(Question *question, const char *answer);
+/* The bus says that a connection has left it. */
+void peer_leave(Peer *peer, const char *name);
 
 /* A reply that is waited for. */
 typedef struct {

@@ -68,11 +68,6 @@ static GPtrArray *query_names_finish(GAsyncResult *result, GError **error)
     return g_task_propagate_pointer(G_TASK(result), error);
 }
 
-static gboolean has_name(GPtrArray *names, const char *name)
-{
-    return g_ptr_array_find_with_equal_func(names, name, g_str_equal, NULL);
-}
-
 /* ---- dropping ------------------------------------------------------------------------------- */
 
 typedef struct {
@@ -120,13 +115,16 @@ static void left_listed(GObject *source, GAsyncResult *result, gpointer user_dat
     Drop *drop = g_task_get_task_data(task);
     GError *error = NULL;
     g_autoptr(GPtrArray) names = query_names_finish(result, &error);
+    g_autoptr(GHashTable) there = g_hash_table_new(g_str_hash, g_str_equal);
 
     if (!names) {
         g_task_return_error(task, error);
         return;
     }
+    for (guint i = 0; i < names->len; i++)
+        g_hash_table_add(there, g_ptr_array_index(names, i));
     for (guint i = 0; i < drop->left->len; i++)
-        if (has_name(names, g_ptr_array_index(drop->left, i))) {
+        if (g_hash_table_contains(there, g_ptr_array_index(drop->left, i))) {
             g_task_return_error(task, g_steal_pointer(&drop->refused));
             return;
         }

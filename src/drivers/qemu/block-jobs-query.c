@@ -54,22 +54,27 @@ static VbIoStatus parse_io_status(const char *name)
     return g_strcmp0(name, "nospace") == 0 ? VB_IO_STATUS_NOSPACE : VB_IO_STATUS_OK;
 }
 
-static JsonObject *find_block_job(JsonArray *block_jobs, const char *id)
+/* id → JsonObject, both borrowed from the reply. A table, as all that is looked up in here: the
+ * lists are QEMU's and may be long. */
+static GHashTable *index_block_jobs(JsonArray *block_jobs)
 {
+    GHashTable *index = g_hash_table_new(g_str_hash, g_str_equal);
+
     for (guint i = 0; block_jobs && i < json_array_get_length(block_jobs); i++) {
         JsonObject *block_job = vb_json_array_object(block_jobs, i);
-        if (g_strcmp0(vb_json_get_string(block_job, "device"), id) == 0)
-            return block_job;
+        const char *id = vb_json_get_string(block_job, "device");
+        if (id)
+            g_hash_table_insert(index, (gpointer)id, block_job);
     }
-    return NULL;
+    return index;
 }
 
 /* One job from both lists: query-jobs says which there are and how they ended, query-block-jobs has
  * speed and I/O status. */
-static VbJobStatus *merge_status(VbDomain *domain, JsonObject *job_info, JsonArray *block_jobs)
+static VbJobStatus *merge_status(VbDomain *domain, JsonObject *job_info, GHashTable *block_jobs)
 {
     const char *id = vb_json_get_string(job_info, "id");
-    JsonObject *block_job = id ? find_block_job(block_jobs, id) : NULL;
+    JsonObject *block_job = id ? g_hash_table_lookup(block_jobs, id) : NULL;
     const VbJob *job = id ? vb_domain_job_by_id(domain, id) : NULL;
     VbJobStatusKind kind;
 
@@ -138,40 +143,38 @@ static const char *node_disk(const VbDomainDef *def, const char *node)
     return NULL;
 }
 
-static JsonObject *graph_node(JsonArray *nodes, gint64 id)
-{
-    for (guint i = 0; nodes && i < json_array_get_length(nodes); i++) {
-        JsonObject *node = vb_json_array_object(nodes, i);
-        gint64 node_id;
-        if (vb_json_get_int(node, "id", &node_id) && node_id == id)
-            return node;
-    }
-    return NULL;
-}
-
-/* A job holds all nodes that it works on: any one of them that is ours tells the disk. */
-static const char *graph_disk(const VbDomainDef *def, JsonObject *graph, const char *job_id)
+/* The names of the jobs in the graph → the targets of their disks, all borrowed. A job holds all
+ * nodes that it works on: any one of them that is ours tells the disk. */
+static GHashTable *graph_disks(const VbDomainDef *def, JsonObject *graph)
 {
     JsonArray *nodes = vb_json_get_array(graph, "nodes");
     JsonArray *edges = vb_json_get_array(graph, "edges");
+    g_autoptr(GHashTable) by_id = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    GHashTable *disks = g_hash_table_new(g_str_hash, g_str_equal);
+    gint64 parent_id, child_id;
 
+    for (guint i = 0; nodes && i < json_array_get_length(nodes); i++) {
+        JsonObject *node = vb_json_array_object(nodes, i);
+        gint64 id;
+        if (vb_json_get_int(node, "id", &id))
+            g_hash_table_insert(by_id, g_memdup2(&id, sizeof id), node);
+    }
     for (guint i = 0; edges && i < json_array_get_length(edges); i++) {
         JsonObject *edge = vb_json_array_object(edges, i);
-        gint64 parent_id, child_id;
-
         if (!vb_json_get_int(edge, "parent", &parent_id) ||
             !vb_json_get_int(edge, "child", &child_id))
             continue;
-        JsonObject *parent = graph_node(nodes, parent_id);
-        const char *child = vb_json_get_string(graph_node(nodes, child_id), "name");
-        if (!child || g_strcmp0(vb_json_get_string(parent, "type"), "block-job") != 0 ||
-            g_strcmp0(vb_json_get_string(parent, "name"), job_id) != 0)
+        JsonObject *parent = g_hash_table_lookup(by_id, &parent_id);
+        const char *job = vb_json_get_string(parent, "name");
+        const char *child = vb_json_get_string(g_hash_table_lookup(by_id, &child_id), "name");
+        if (!job || !child || g_strcmp0(vb_json_get_string(parent, "type"), "block-job") != 0 ||
+            g_hash_table_contains(disks, job))
             continue;
         const char *disk = node_disk(def, child);
         if (disk)
-            return disk;
+            g_hash_table_insert(disks, (gpointer)job, (gpointer)disk);
     }
-    return NULL;
+    return disks;
 }
 
 static void graph_told(GObject *source, GAsyncResult *result, gpointer user_data)
@@ -179,14 +182,15 @@ static void graph_told(GObject *source, GAsyncResult *result, gpointer user_data
     g_autoptr(GTask) task = user_data;
     Query *query = g_task_get_task_data(task);
     g_autoptr(JsonNode) reply = vb_qmp_call_finish(result, NULL);
+    g_autoptr(GHashTable) disks =
+        graph_disks(vb_domain_def(query->domain), vb_json_node_object(reply));
 
     /* The command is not promised to be there for ever; without it a stranger's disk is not known.
      */
-    for (guint i = 0; reply && i < query->statuses->len; i++) {
+    for (guint i = 0; i < query->statuses->len; i++) {
         VbJobStatus *status = g_ptr_array_index(query->statuses, i);
         if (!status->disk)
-            status->disk = g_strdup(
-                graph_disk(vb_domain_def(query->domain), vb_json_node_object(reply), status->id));
+            status->disk = g_strdup(g_hash_table_lookup(disks, status->id));
     }
     query_return(task);
 }
@@ -200,6 +204,7 @@ static void block_jobs_told(GObject *source, GAsyncResult *result, gpointer user
     GError *error = NULL;
     g_autoptr(JsonNode) reply = vb_qmp_call_finish(result, &error);
     JsonArray *jobs = vb_json_node_array(query->jobs);
+    g_autoptr(GHashTable) block_jobs = index_block_jobs(vb_json_node_array(reply));
     gboolean strangers = FALSE;
 
     if (!reply) {
@@ -209,7 +214,7 @@ static void block_jobs_told(GObject *source, GAsyncResult *result, gpointer user
     query->statuses = g_ptr_array_new_with_free_func((GDestroyNotify)vb_job_status_free);
     for (guint i = 0; jobs && i < json_array_get_length(jobs); i++) {
         VbJobStatus *status =
-            merge_status(query->domain, vb_json_array_object(jobs, i), vb_json_node_array(reply));
+            merge_status(query->domain, vb_json_array_object(jobs, i), block_jobs);
         if (!status)
             continue;
         g_ptr_array_add(query->statuses, status);

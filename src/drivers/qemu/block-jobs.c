@@ -116,12 +116,22 @@ void vb_qemu_job_root(gpointer self, VbJob *job, GTask *task)
 
 /* ---- afterwards ----------------------------------------------------------------------------- */
 
+/* What only the job needed is given back. */
+static void sync_access(VbDomain *domain)
+{
+    const VbQemuVm *vm = vb_qemu_vm_of(domain);
+
+    if (vm)
+        vb_vm_access_sync(vm->access);
+}
+
 /* A QEMU that ends takes its jobs and nodes along: when it has hung up there is nothing left to be
  * cleaned. Takes the error. */
 static void clean_failed(GTask *task, VbDomain *domain, GError *error)
 {
     const VbQemuVm *vm = vb_qemu_vm_of(domain);
 
+    sync_access(domain);
     if (vm && (!vm->qmp || vb_qmp_state(vm->qmp) == VB_QMP_DISCONNECTED)) {
         g_error_free(error);
         g_task_return_boolean(task, TRUE);
@@ -161,13 +171,22 @@ static void job_swept(GObject *source, GAsyncResult *result, gpointer user_data)
     g_autoptr(GTask) task = user_data;
     const VbJob *job = g_task_get_task_data(task);
     g_auto(GStrv) files = files_to_delete(job);
+    VbDomain *domain = vb_job_info(job)->domain;
+    const VbQemuVm *vm = vb_qemu_vm_of(domain);
     GError *error = NULL;
 
     /* They are no longer open. */
-    if (!vb_block_nodes_sweep_finish(result, &error))
-        clean_failed(task, vb_job_info(job)->domain, error);
-    else if (*files)
-        vb_image_unlink_async((const char *const *)files, files_removed, g_object_ref(task));
+    if (!vb_block_nodes_sweep_finish(result, &error) || !vm) {
+        if (!error)
+            error = g_error_new(VB_ERROR, VB_ERROR_DOMAIN_NOT_RUNNING, "domain '%s' is not running",
+                                vb_domain_info(domain)->name);
+        clean_failed(task, domain, error);
+        return;
+    }
+    sync_access(domain);
+    if (*files)
+        vb_image_unlink_async((const char *const *)files, vb_vm_access_bounds(vm->access),
+                              files_removed, g_object_ref(task));
     else
         g_task_return_boolean(task, TRUE);
 }
@@ -226,6 +245,9 @@ void vb_qemu_block_jobs_event(VbQemuVm *vm, const char *event, JsonObject *data)
     vb_json_get_size(data, "offset", &current);
     vb_json_get_size(data, "len", &total);
 
+    g_autoptr(VbJob) keep = vb_job_ref(job);
+    gboolean was_live = vb_job_is_live(job);
+
     if (pending) {
         vb_job_report_status(job, VB_JOB_STATUS_PENDING, current, total);
     } else if (g_str_equal(event, "BLOCK_JOB_READY")) {
@@ -239,4 +261,6 @@ void vb_qemu_block_jobs_event(VbQemuVm *vm, const char *event, JsonObject *data)
         if (g_strcmp0(vb_json_get_string(data, "action"), "stop") == 0)
             vb_job_report_io_error(job, VB_IO_STATUS_FAILED);
     }
+    if (was_live && !vb_job_is_live(job) && vm->qmp)
+        vb_qmp_was_asked(vm->qmp);
 }

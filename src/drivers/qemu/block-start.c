@@ -13,6 +13,7 @@
 
 typedef struct {
     VbDomain *domain;
+    VbQemuVm *vm;              /* may be over */
     GPtrArray *jobs;           /* of VbJob */
     guint current;             /* the job whose disk is swept, then whose target is made */
     GHashTable *names;         /* keep-relative: index of an image → its backing image's name */
@@ -26,6 +27,8 @@ typedef struct {
 
 static void start_free(VbBlockStart *start)
 {
+    vb_vm_access_release(start->vm->access);
+    vb_qemu_vm_unref(start->vm);
     vb_domain_unref(start->domain);
     g_ptr_array_unref(start->jobs);
     g_hash_table_unref(start->names);
@@ -45,6 +48,7 @@ static void start_return_error(GTask *task)
     VbBlockStart *start = g_task_get_task_data(task);
     const VbQemuVm *vm = vb_qemu_vm_of(start->domain);
 
+    vb_vm_access_sync(start->vm->access);
     if (vm && vm->qmp && vb_qmp_state(vm->qmp) == VB_QMP_RUNNING)
         g_task_return_error(task, g_steal_pointer(&start->error));
     else
@@ -74,7 +78,8 @@ static void start_nodes_dropped(GObject *source, GAsyncResult *result, gpointer 
     /* What could not be dropped is found by the sweep before the disk's next job. */
     vb_block_nodes_drop_finish(result, NULL);
     g_ptr_array_add(start->created, NULL);
-    vb_image_unlink_async((const char *const *)start->created->pdata, start_unlinked, task);
+    vb_image_unlink_async((const char *const *)start->created->pdata,
+                          vb_vm_access_bounds(start->vm->access), start_unlinked, task);
 }
 
 /* Takes the error. */
@@ -372,6 +377,17 @@ static void start_add_target(GTask *task, const char *backing)
     start_add_node(task);
 }
 
+static void start_target_granted(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(GTask) task = user_data;
+    GError *error = NULL;
+
+    if (vb_vm_access_grant_finish(result, &error))
+        start_add_target(task, NULL);
+    else
+        start_fail(task, error);
+}
+
 /* The images behind a target that exists already. */
 static void start_chain_detected(GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -389,7 +405,8 @@ static void start_chain_detected(GObject *source, GAsyncResult *result, gpointer
     vb_disk_source_free(target->backing);
     target->backing = g_steal_pointer(&chain->backing);
     target->backing_known = TRUE;
-    start_add_target(task, NULL);
+    vb_vm_access_grant_async(start->vm->access, vb_disk_source_host_resources(target, TRUE),
+                             start->cancellable, start_target_granted, g_object_ref(task));
 }
 
 static void start_file_created(GObject *source, GAsyncResult *result, gpointer user_data)
@@ -467,7 +484,39 @@ static void start_size_known(GObject *source, GAsyncResult *result, gpointer use
     }
     spec->target->backing_known = TRUE;
     vb_image_create_async(spec->target, info->size, spec->shallow ? disk->source->backing : NULL,
-                          start->cancellable, start_file_created, g_object_ref(task));
+                          vb_vm_access_gate(start->vm->access), start->cancellable,
+                          start_file_created, g_object_ref(task));
+}
+
+static void start_commits_granted(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(GTask) task = user_data;
+    GError *error = NULL;
+
+    if (vb_vm_access_grant_finish(result, &error))
+        start_send(task);
+    else
+        start_fail(task, error);
+}
+
+/* A commit writes where QEMU only reads otherwise. */
+static void start_grant_commits(GTask *task)
+{
+    const VbBlockStart *start = g_task_get_task_data(task);
+    GPtrArray *resources = g_ptr_array_new_with_free_func((GDestroyNotify)vb_host_resource_free);
+
+    for (guint i = 0; i < start->jobs->len; i++) {
+        const VbJob *job = g_ptr_array_index(start->jobs, i);
+        const VbJobInfo *info = vb_job_info(job);
+        const VbJobSpec *spec = vb_job_spec(job);
+
+        if (info->type == VB_JOB_COMMIT || info->type == VB_JOB_ACTIVE_COMMIT)
+            g_ptr_array_extend_and_steal(
+                resources, vb_vm_access_commit_resources(vb_domain_def(start->domain), info->disk,
+                                                         spec->top_index, spec->base_index));
+    }
+    vb_vm_access_grant_async(start->vm->access, resources, start->cancellable,
+                             start_commits_granted, g_object_ref(task));
 }
 
 static void start_next_target(GTask *task)
@@ -476,7 +525,7 @@ static void start_next_target(GTask *task)
     GError *error = NULL;
 
     if (start->current == start->jobs->len) {
-        start_send(task);
+        start_grant_commits(task);
         return;
     }
     const VbJob *job = g_ptr_array_index(start->jobs, start->current);
@@ -498,12 +547,13 @@ static void start_next_target(GTask *task)
     }
     /* Only files are made; a block device and an NBD export are used as they are. */
     if (spec->reuse_external || spec->target->type != VB_DISK_SOURCE_FILE) {
-        vb_image_chain_detect_async(spec->target, start->cancellable, start_chain_detected,
-                                    g_object_ref(task));
+        vb_image_chain_detect_async(spec->target, vb_vm_access_gate(start->vm->access),
+                                    start->cancellable, start_chain_detected, g_object_ref(task));
         return;
     }
 
-    vb_image_info_async(disk->source, start->cancellable, start_size_known, g_object_ref(task));
+    vb_image_info_async(disk->source, vb_vm_access_gate(start->vm->access), start->cancellable,
+                        start_size_known, g_object_ref(task));
 }
 
 /* ---- the beginning -------------------------------------------------------------------------- */
@@ -543,7 +593,8 @@ static void start_ask_next_name(GTask *task)
         if (g_hash_table_contains(start->names, GUINT_TO_POINTER(image->index)))
             continue;
         start->asked = image->index;
-        vb_image_info_async(image, start->cancellable, start_name_told, g_object_ref(task));
+        vb_image_info_async(image, vb_vm_access_gate(start->vm->access), start->cancellable,
+                            start_name_told, g_object_ref(task));
         return;
     }
     start->current = 0;
@@ -619,6 +670,8 @@ void vb_qemu_jobs_start(gpointer self, VbDomain *domain, GPtrArray *jobs, GTask 
 
     start = g_new0(VbBlockStart, 1);
     start->domain = vb_domain_ref(domain);
+    start->vm = vb_qemu_vm_ref(vm);
+    vb_vm_access_hold(vm->access);
     start->jobs = g_ptr_array_new_with_free_func((GDestroyNotify)vb_job_unref);
     start->names = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     for (guint i = 0; i < jobs->len; i++)

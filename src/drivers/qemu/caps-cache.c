@@ -31,6 +31,7 @@ typedef struct {
 
 struct VbCapsCache {
     char *directory;
+    VbIdentity *identity;
     GHashTable *entries; /* path → Entry */
     GCancellable *closing;
 };
@@ -60,6 +61,7 @@ static void cache_clear(gpointer data)
     VbCapsCache *cache = data;
 
     g_free(cache->directory);
+    vb_identity_unref(cache->identity);
     g_hash_table_unref(cache->entries);
     g_object_unref(cache->closing);
 }
@@ -293,18 +295,19 @@ static void on_loaded(GObject *source, GAsyncResult *result, gpointer data)
         remember(lookup);
     else if (g_strcmp0(lookup->known_stamp, lookup->stamp) != 0) {
         vb_log_info(NULL, NULL, "%s is asked for its capabilities", lookup->emulator);
-        vb_caps_probe_async(lookup->emulator, VB_CAPS_PROBE_TIMEOUT_MS, lookup->cache->closing,
-                            on_probed, g_atomic_rc_box_acquire(lookup));
+        vb_caps_probe_async(lookup->emulator, lookup->cache->identity, VB_CAPS_PROBE_TIMEOUT_MS,
+                            lookup->cache->closing, on_probed, g_atomic_rc_box_acquire(lookup));
         return;
     }
     answer(lookup, NULL);
 }
 
-VbCapsCache *vb_caps_cache_new(const char *directory)
+VbCapsCache *vb_caps_cache_new(const char *directory, VbIdentity *identity)
 {
     VbCapsCache *cache = g_rc_box_new0(VbCapsCache);
 
     cache->directory = g_strdup(directory);
+    cache->identity = identity ? vb_identity_ref(identity) : NULL;
     cache->entries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, entry_free);
     cache->closing = g_cancellable_new();
     return cache;

@@ -139,20 +139,33 @@ static void on_started(GObject *source, GAsyncResult *result, gpointer data)
     ask(task, "quit");
 }
 
-static GSubprocess *spawn(const char *emulator, int *monitor, GError **error)
+static GSubprocess *spawn(const char *emulator, const VbIdentity *identity, int *monitor,
+                          GError **error)
 {
+    const char *const argv[] = {emulator,
+                                "-S",
+                                "-no-user-config",
+                                "-nodefaults",
+                                "-display",
+                                "none",
+                                "-machine",
+                                "none,accel=tcg",
+                                "-chardev",
+                                "socket,id=monitor,fd=" G_STRINGIFY(MONITOR_FD),
+                                "-mon",
+                                "chardev=monitor,mode=control",
+                                NULL};
+    g_auto(GStrv) command = vb_identity_command(identity, argv);
     g_autoptr(GSubprocessLauncher) launcher = g_subprocess_launcher_new(
         G_SUBPROCESS_FLAGS_STDOUT_SILENCE | G_SUBPROCESS_FLAGS_STDERR_PIPE);
 
     g_subprocess_launcher_take_fd(launcher, vb_steal_fd(monitor), MONITOR_FD);
-    return g_subprocess_launcher_spawn(
-        launcher, error, emulator, "-S", "-no-user-config", "-nodefaults", "-display", "none",
-        "-machine", "none,accel=tcg", "-chardev", "socket,id=monitor,fd=" G_STRINGIFY(MONITOR_FD),
-        "-mon", "chardev=monitor,mode=control", NULL);
+    return g_subprocess_launcher_spawnv(launcher, (const char *const *)command, error);
 }
 
-void vb_caps_probe_async(const char *emulator, guint timeout_ms, GCancellable *cancellable,
-                         GAsyncReadyCallback callback, gpointer user_data)
+void vb_caps_probe_async(const char *emulator, const VbIdentity *identity, guint timeout_ms,
+                         GCancellable *cancellable, GAsyncReadyCallback callback,
+                         gpointer user_data)
 {
     static const VbQmpCallbacks callbacks = {NULL, NULL};
     g_autoptr(GTask) task = g_task_new(NULL, cancellable, callback, user_data);
@@ -175,7 +188,7 @@ void vb_caps_probe_async(const char *emulator, guint timeout_ms, GCancellable *c
     }
     ours = pair[0];
     theirs = pair[1];
-    probe->process = spawn(emulator, &theirs, &error);
+    probe->process = spawn(emulator, identity, &theirs, &error);
     if (!probe->process) {
         g_task_return_new_error(task, VB_ERROR, VB_ERROR_HYPERVISOR,
                                 "The emulator %s cannot be used: %s", emulator, error->message);

@@ -8,12 +8,16 @@
 #include <gio/gio.h>
 #include <json-glib/json-glib.h>
 
+#include "identity.h"
+
 #define VB_CAPS_PROBE_TIMEOUT_MS 10000u
 
 /* Never blocks; the child is killed when it has answered, failed or let `timeout_ms` pass, and
- * always reaped. Errors: VB_ERROR_HYPERVISOR, VB_ERROR_TIMEOUT; both name the emulator. */
-void vb_caps_probe_async(const char *emulator, guint timeout_ms, GCancellable *cancellable,
-                         GAsyncReadyCallback callback, gpointer user_data);
+ * always reaped. It runs as `identity`, where NULL is who we are. Errors: VB_ERROR_HYPERVISOR,
+ * VB_ERROR_TIMEOUT; both name the emulator. */
+void vb_caps_probe_async(const char *emulator, const VbIdentity *identity, guint timeout_ms,
+                         GCancellable *cancellable, GAsyncReadyCallback callback,
+                         gpointer user_data);
 
 /* The replies to vb_qemu_caps_queries, for vb_qemu_caps_new(). */
 JsonObject *vb_caps_probe_finish(GAsyncResult *result, GError **error);

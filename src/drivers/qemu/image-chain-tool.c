@@ -63,8 +63,9 @@ static void tool_stop(VbImageTool *tool, GError *error)
 /* What it complained of, as one line without its own name. */
 static char *tool_message(VbImageTool *tool)
 {
-    g_autofree char *text =
-        g_strndup((const char *)tool->messages.bytes->data, tool->messages.bytes->len);
+    /* Of an array that has never had a byte, `data` is NULL. */
+    const char *bytes = tool->messages.bytes->data ? (const char *)tool->messages.bytes->data : "";
+    g_autofree char *text = g_strndup(bytes, tool->messages.bytes->len);
     g_autofree char *valid = g_utf8_make_valid(g_strstrip(text), -1);
 
     if (valid[0] == '\0')
@@ -162,8 +163,9 @@ static void caller_cancelled(GCancellable *cancellable, gpointer user_data)
               g_error_new_literal(G_IO_ERROR, G_IO_ERROR_CANCELLED, "Operation was cancelled"));
 }
 
-void vb_image_tool_async(const char *const *arguments, GCancellable *cancellable,
-                         GAsyncReadyCallback callback, gpointer user_data)
+void vb_image_tool_async(const char *const *arguments, const VbIdentity *identity,
+                         GCancellable *cancellable, GAsyncReadyCallback callback,
+                         gpointer user_data)
 {
     g_autoptr(GTask) task = g_task_new(NULL, cancellable, callback, user_data);
     g_autoptr(GPtrArray) argv = g_ptr_array_new();
@@ -180,9 +182,11 @@ void vb_image_tool_async(const char *const *arguments, GCancellable *cancellable
         g_ptr_array_add(argv, (gpointer)*arguments);
     g_ptr_array_add(argv, NULL);
     g_subprocess_launcher_setenv(launcher, "LC_ALL", "C", TRUE);
+    g_subprocess_launcher_set_cwd(launcher, "/");
 
+    g_auto(GStrv) command = vb_identity_command(identity, (const char *const *)argv->pdata);
     GSubprocess *process =
-        g_subprocess_launcher_spawnv(launcher, (const char *const *)argv->pdata, &error);
+        g_subprocess_launcher_spawnv(launcher, (const char *const *)command, &error);
     if (!process) {
         g_task_return_error(task, error);
         return;

@@ -7,9 +7,13 @@
 
 #include <gio/gio.h>
 
-/* `arguments` are qemu-img's own, without its name, NULL-terminated; copied. Finish: what it
- * printed. Errors: VB_ERROR_FAILED with qemu-img's own words when it failed, VB_ERROR_TIMEOUT,
- * VB_ERROR_HYPERVISOR when it printed too much, G_IO_ERROR_CANCELLED; GIO's when there is none. */
-void vb_image_tool_async(const char *const *arguments, GCancellable *cancellable,
-                         GAsyncReadyCallback callback, gpointer user_data);
+#include "identity.h"
+
+/* `arguments` are qemu-img's own, without its name, NULL-terminated; copied. It runs as
+ * `identity`, NULL: as who we are. Finish: what it printed. Errors: VB_ERROR_FAILED with qemu-img's
+ * own words when it failed, VB_ERROR_TIMEOUT, VB_ERROR_HYPERVISOR when it printed too much,
+ * G_IO_ERROR_CANCELLED; GIO's when there is none. */
+void vb_image_tool_async(const char *const *arguments, const VbIdentity *identity,
+                         GCancellable *cancellable, GAsyncReadyCallback callback,
+                         gpointer user_data);
 GBytes *vb_image_tool_finish(GAsyncResult *result, GError **error);

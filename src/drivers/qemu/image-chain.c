@@ -109,6 +109,13 @@ gboolean vb_image_chain_parse(const VbDiskSource *image, const char *output, gsi
                     "what qemu-img says of image %s makes no sense", image_name);
         return FALSE;
     }
+    /* QEMU would open by itself what the header names there. */
+    JsonObject *specific = vb_json_get_object(vb_json_get_object(info, "format-specific"), "data");
+    if (specific && json_object_has_member(specific, "data-file")) {
+        g_set_error(error, VB_ERROR, VB_ERROR_NOT_SUPPORTED,
+                    "image %s has an external data file, which is not supported", image_name);
+        return FALSE;
+    }
     if (!name) {
         *ret_backing = NULL;
         return TRUE;
@@ -144,8 +151,8 @@ gboolean vb_image_chain_parse(const VbDiskSource *image, const char *output, gsi
 /* ---- asking --------------------------------------------------------------------------------- */
 
 /* Finish with vb_image_tool_finish(). */
-static void ask(const VbDiskSource *image, GCancellable *cancellable, GAsyncReadyCallback callback,
-                gpointer user_data)
+static void ask(const VbDiskSource *image, const VbImageGate *gate, GCancellable *cancellable,
+                GAsyncReadyCallback callback, gpointer user_data)
 {
     const char *format = vb_disk_format_to_string(image->format);
     g_autofree char *text = NULL;
@@ -165,7 +172,8 @@ static void ask(const VbDiskSource *image, GCancellable *cancellable, GAsyncRead
 
     const char *with_format[] = {"info", "-U", "--output=json", "-f", format, text, NULL};
     const char *without[] = {"info", "-U", "--output=json", text, NULL};
-    vb_image_tool_async(format ? with_format : without, cancellable, callback, user_data);
+    vb_image_tool_async(format ? with_format : without, gate ? gate->identity : NULL, cancellable,
+                        callback, user_data);
 }
 
 void vb_image_info_free(VbImageInfo *info)
@@ -202,14 +210,15 @@ static void info_told(GObject *source, GAsyncResult *result, gpointer user_data)
     g_task_return_pointer(task, g_steal_pointer(&info), (GDestroyNotify)vb_image_info_free);
 }
 
-void vb_image_info_async(const VbDiskSource *image, GCancellable *cancellable,
-                         GAsyncReadyCallback callback, gpointer user_data)
+void vb_image_info_async(const VbDiskSource *image, const VbImageGate *gate,
+                         GCancellable *cancellable, GAsyncReadyCallback callback,
+                         gpointer user_data)
 {
     GTask *task = g_task_new(NULL, cancellable, callback, user_data);
 
     g_task_set_source_tag(task, vb_image_info_async);
     g_task_set_task_data(task, vb_disk_source_to_string(image), g_free);
-    ask(image, cancellable, info_told, task);
+    ask(image, gate, cancellable, info_told, task);
 }
 
 VbImageInfo *vb_image_info_finish(GAsyncResult *result, GError **error)
@@ -220,10 +229,12 @@ VbImageInfo *vb_image_info_finish(GAsyncResult *result, GError **error)
 /* ---- walking -------------------------------------------------------------------------------- */
 
 typedef struct {
+    const VbImageGate *gate;
     VbDiskSource *chain; /* the result */
     VbDiskSource *image; /* where we are in it */
     guint depth;         /* images from the top to `image` */
     gboolean found;      /* `image` was found, not given */
+    gboolean done;       /* with `image` */
 } Walk;
 
 static void walk_free(Walk *walk)
@@ -233,6 +244,16 @@ static void walk_free(Walk *walk)
 }
 
 static void walk_go_on(GTask *task);
+
+static VbFileBounds walk_bounds(const Walk *walk)
+{
+    return walk->gate ? walk->gate->bounds : NULL;
+}
+
+static gboolean is_inside(const VbDiskSource *image, VbFileBounds bounds)
+{
+    return image->type != VB_DISK_SOURCE_NETWORK && vb_file_is_inside(image->path, bounds);
+}
 
 /* An image was found behind the current one. */
 static gboolean walk_append(Walk *walk, VbDiskSource *backing, GError **error)
@@ -248,6 +269,15 @@ static gboolean walk_append(Walk *walk, VbDiskSource *backing, GError **error)
                         "image %s stands behind itself: its backing chain is a loop", name);
             return FALSE;
         }
+    if (is_inside(walk->image, walk_bounds(walk)) && !is_inside(backing, walk_bounds(walk))) {
+        g_set_error(
+            error, VB_ERROR, VB_ERROR_FAILED,
+            "image %s has the backing image %s, which is not in an image directory: name the "
+            "chain in the definition (<backingStore>), or add the directory to "
+            "image-directories in virtbusd.conf",
+            walk->image->path, name);
+        return FALSE;
+    }
     return TRUE;
 }
 
@@ -257,7 +287,7 @@ static void walk_was_told(GObject *source, GAsyncResult *result, gpointer user_d
     Walk *walk = g_task_get_task_data(task);
     g_autoptr(GError) error = NULL;
     g_autoptr(GBytes) output = vb_image_tool_finish(result, &error);
-    VbDiskSource *backing = NULL;
+    g_autoptr(VbDiskSource) backing = NULL;
 
     if (!output) {
         g_autofree char *name = vb_disk_source_to_string(walk->image);
@@ -266,21 +296,34 @@ static void walk_was_told(GObject *source, GAsyncResult *result, gpointer user_d
         gsize size;
         const char *text = g_bytes_get_data(output, &size);
 
-        if (vb_image_chain_parse(walk->image, text ? text : "", size, &backing, &error) && !backing)
-            walk->image->backing_known = TRUE;
+        vb_image_chain_parse(walk->image, text ? text : "", size, &backing, &error);
     }
-    if (error || (backing && !walk_append(walk, backing, &error)))
+    walk->done = TRUE;
+    /* Who said what is behind it is right. */
+    if (error || (backing && !walk->image->backing_known &&
+                  !walk_append(walk, g_steal_pointer(&backing), &error))) {
         g_task_return_error(task, g_steal_pointer(&error));
-    else
-        walk_go_on(task);
+        return;
+    }
+    walk->image->backing_known = TRUE;
+    walk_go_on(task);
 }
 
-/* Asks the current image what is behind it. */
+/* Asks the current image what is behind it; when that is known, only whether it is fit to be used.
+ */
 static void walk_ask(GTask *task)
 {
     Walk *walk = g_task_get_task_data(task);
 
-    ask(walk->image, g_task_get_cancellable(task), walk_was_told, g_object_ref(task));
+    if (walk->image->format == VB_DISK_FORMAT_RAW ||
+        (walk->image->backing_known && !walk_bounds(walk))) {
+        walk->image->backing_known = TRUE;
+        walk->done = TRUE;
+        walk_go_on(task);
+    } else {
+        ask(walk->image, walk->gate, g_task_get_cancellable(task), walk_was_told,
+            g_object_ref(task));
+    }
 }
 
 /* Is it there, and, when a header named it, what is it? */
@@ -304,20 +347,57 @@ static void walk_was_looked_up(GObject *source, GAsyncResult *result, gpointer u
     }
     if (walk->found && S_ISBLK(g_file_info_get_attribute_uint32(info, G_FILE_ATTRIBUTE_UNIX_MODE)))
         walk->image->type = VB_DISK_SOURCE_BLOCK;
-    if (walk->image->format == VB_DISK_FORMAT_RAW) {
-        walk->image->backing_known = TRUE;
-        walk_go_on(task);
-    } else {
+    walk_ask(task);
+}
+
+static void walk_look_up(GTask *task)
+{
+    Walk *walk = g_task_get_task_data(task);
+
+    if (walk->image->type == VB_DISK_SOURCE_NETWORK) {
         walk_ask(task);
+        return;
     }
+    g_autoptr(GFile) file = g_file_new_for_path(walk->image->path);
+    g_file_query_info_async(file, G_FILE_ATTRIBUTE_UNIX_MODE, G_FILE_QUERY_INFO_NONE,
+                            G_PRIORITY_DEFAULT, g_task_get_cancellable(task), walk_was_looked_up,
+                            g_object_ref(task));
+}
+
+static void walk_was_admitted(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(GTask) task = user_data;
+    const Walk *walk = g_task_get_task_data(task);
+    GError *error = NULL;
+
+    if (g_task_propagate_boolean(G_TASK(result), &error)) {
+        walk_look_up(task);
+        return;
+    }
+    /* A cancellation has no image. */
+    if (error->domain == VB_ERROR && walk->found) {
+        const VbDiskSource *above = walk->chain;
+        while (above->backing != walk->image)
+            above = above->backing;
+        g_autofree char *name = vb_disk_source_to_string(above);
+        g_task_return_new_error(task, VB_ERROR, error->code, "backing image %s (of image %s)",
+                                error->message, name);
+        g_error_free(error);
+        return;
+    }
+    if (error->domain == VB_ERROR)
+        g_prefix_error(&error, "image ");
+    g_task_return_error(task, error);
 }
 
 static void walk_go_on(GTask *task)
 {
     Walk *walk = g_task_get_task_data(task);
 
-    while (walk->image->backing_known && walk->image->backing) {
+    /* Without a gate there is nothing to be done with one of which all was said. */
+    while (walk->image->backing && (walk->done || (walk->image->backing_known && !walk->gate))) {
         walk->image = walk->image->backing;
+        walk->done = FALSE;
         if (++walk->depth > VB_IMAGE_CHAIN_MAX_DEPTH) {
             g_autofree char *name = vb_disk_source_to_string(walk->chain);
             g_task_return_new_error(task, VB_ERROR, VB_ERROR_LIMITS_EXCEEDED,
@@ -326,30 +406,26 @@ static void walk_go_on(GTask *task)
             return;
         }
     }
-
-    if (walk->image->backing_known) {
+    if (walk->done || (walk->image->backing_known && !walk->gate))
         g_task_return_pointer(task, g_steal_pointer(&walk->chain),
                               (GDestroyNotify)vb_disk_source_free);
-    } else if (walk->image->type != VB_DISK_SOURCE_NETWORK) {
-        g_autoptr(GFile) file = g_file_new_for_path(walk->image->path);
-        g_file_query_info_async(file, G_FILE_ATTRIBUTE_UNIX_MODE, G_FILE_QUERY_INFO_NONE,
-                                G_PRIORITY_DEFAULT, g_task_get_cancellable(task),
-                                walk_was_looked_up, g_object_ref(task));
-    } else if (walk->image->format == VB_DISK_FORMAT_RAW) {
-        walk->image->backing_known = TRUE;
-        walk_go_on(task);
-    } else {
-        walk_ask(task);
-    }
+    else if (walk->gate)
+        walk->gate->admit(
+            walk->gate->self, walk->image, FALSE,
+            g_task_new(NULL, g_task_get_cancellable(task), walk_was_admitted, g_object_ref(task)));
+    else
+        walk_look_up(task);
 }
 
-void vb_image_chain_detect_async(const VbDiskSource *source, GCancellable *cancellable,
-                                 GAsyncReadyCallback callback, gpointer user_data)
+void vb_image_chain_detect_async(const VbDiskSource *source, const VbImageGate *gate,
+                                 GCancellable *cancellable, GAsyncReadyCallback callback,
+                                 gpointer user_data)
 {
     g_autoptr(GTask) task = g_task_new(NULL, cancellable, callback, user_data);
     Walk *walk = g_new0(Walk, 1);
 
     g_task_set_source_tag(task, vb_image_chain_detect_async);
+    walk->gate = gate;
     walk->chain = vb_disk_source_copy(source);
     walk->image = walk->chain;
     walk->depth = 1;

@@ -25,6 +25,8 @@ struct VbJsonScanner {
     gboolean paired; /* a high surrogate came before this \u escape */
     guint depth;
     char open[VB_JSON_MAX_DEPTH]; /* the closing bracket that each open one waits for */
+    gsize items;                  /* brackets and commas of the value that has begun */
+    gsize token;                  /* bytes of the string, number or literal that has begun */
     GString *text;                /* of the value that has begun; NULL between values */
     GQueue complete;              /* GString, oldest first */
     GError *error;                /* final */
@@ -88,8 +90,10 @@ static const char *scan_in_string(VbJsonScanner *scanner, char c)
             return "a control character in a string";
         if (c == '\\')
             scanner->state = LEX_ESCAPE;
-        else if (c == '"')
+        else if (c == '"') {
+            scanner->token = 0;
             scanner->state = LEX_PLAIN;
+        }
         return NULL;
     case LEX_ESCAPE:
         if (c == 'u')
@@ -136,17 +140,26 @@ static const char *scan_plain(VbJsonScanner *scanner, char c)
     case '[':
     case '}':
     case ']':
+        scanner->items++;
+        scanner->token = 0;
         return scan_bracket(scanner, c);
     case '"':
+        scanner->token = 0;
         scanner->state = LEX_STRING;
         break;
     case ' ':
     case '\t':
     case '\r':
     case '\n':
+        scanner->token = 0;
         return NULL;
     case ',':
+        scanner->items++;
+        scanner->token = 0;
+        break;
     case ':':
+        scanner->token = 0;
+        break;
     case '+':
     case '-':
     case '.':
@@ -165,6 +178,8 @@ static const char *scan(VbJsonScanner *scanner, char c, gboolean *ret_ended)
         scanner->state == LEX_PLAIN ? scan_plain(scanner, c) : scan_in_string(scanner, c);
 
     *ret_ended = (c == '}' || c == ']') && scanner->state == LEX_PLAIN && scanner->depth == 0;
+    if (!wrong && ++scanner->token > VB_JSON_MAX_STRING + 1) /* the quote or bracket before it */
+        return "it has a string or number of more than 64 KiB";
     return wrong;
 }
 
@@ -182,14 +197,15 @@ static gboolean take(VbJsonScanner *scanner, const char *data, gsize size, gbool
 {
     if (!scanner->text)
         scanner->text = g_string_sized_new(MAX(size, 256));
-    if (size > VB_JSON_MAX_SIZE - scanner->text->len)
-        return fail(scanner, "it is larger than 16 MiB");
+    if (scanner->text->len + size + scanner->items * VB_JSON_ITEM_SIZE > VB_JSON_MAX_SIZE)
+        return fail(scanner, "it is larger than 16 MiB (a bracket or comma counts as 64 bytes)");
     g_string_append_len(scanner->text, data, (gssize)size);
     if (!ended)
         return TRUE;
     if (!g_utf8_validate_len(scanner->text->str, scanner->text->len, NULL))
         return fail(scanner, "invalid UTF-8");
     g_queue_push_tail(&scanner->complete, g_steal_pointer(&scanner->text));
+    scanner->items = 0;
     return TRUE;
 }
 

@@ -11,6 +11,7 @@
 
 struct VbKvmProbe {
     char *helper;
+    VbIdentity *identity;
     gboolean known;
     char *reason; /* why KVM does not work; NULL when it does, or when not known yet */
     GSubprocess *process;
@@ -24,6 +25,7 @@ static void probe_clear(gpointer data)
     VbKvmProbe *probe = data;
 
     g_free(probe->helper);
+    vb_identity_unref(probe->identity);
     g_free(probe->reason);
     g_clear_object(&probe->process);
     g_object_unref(probe->enough);
@@ -94,11 +96,13 @@ static void on_helper_ended(GObject *source, GAsyncResult *result, gpointer data
 static void start_helper(VbKvmProbe *probe)
 {
     g_autoptr(GMainContext) context = g_main_context_ref_thread_default();
+    const char *const argv[] = {probe->helper, NULL};
+    g_auto(GStrv) command = vb_identity_command(probe->identity, argv);
     g_autoptr(GError) error = NULL;
 
-    probe->process =
-        g_subprocess_new(G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_SILENCE, &error,
-                         probe->helper, NULL);
+    probe->process = g_subprocess_newv(
+        (const char *const *)command,
+        G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_SILENCE, &error);
     if (!probe->process) {
         conclude(probe, g_strdup(error->message));
         return;
@@ -110,11 +114,12 @@ static void start_helper(VbKvmProbe *probe)
                                         g_rc_box_acquire(probe));
 }
 
-VbKvmProbe *vb_kvm_probe_new(const char *helper)
+VbKvmProbe *vb_kvm_probe_new(const char *helper, VbIdentity *identity)
 {
     VbKvmProbe *probe = g_rc_box_new0(VbKvmProbe);
 
     probe->helper = g_strdup(helper);
+    probe->identity = identity ? vb_identity_ref(identity) : NULL;
     probe->enough = g_cancellable_new();
     probe->waiters = g_ptr_array_new_with_free_func(g_object_unref);
     return probe;

@@ -158,6 +158,14 @@ static gboolean check_disks(const VbDomainDef *def, GError **error)
     return TRUE;
 }
 
+/* For a multiboot kernel QEMU splits this option at its commas and opens each part; for others it
+ * does not, so they cannot be escaped. */
+static gboolean check_initrd(const VbDomainDef *def, GError **error)
+{
+    return !def->os.initrd || !strchr(def->os.initrd, ',') ||
+           refuse(def, error, "an initrd whose path has a comma");
+}
+
 gboolean vb_qemu_command_check(const VbDomainDef *def, const VbQemuCaps *caps, GError **error)
 {
     if (!check_machine(def, caps, error) || !check_cpu(def, caps, error))
@@ -165,6 +173,6 @@ gboolean vb_qemu_command_check(const VbDomainDef *def, const VbQemuCaps *caps, G
     for (guint i = 0; i < def->clock.timers->len; i++)
         if (!check_timer(def, def->clock.timers->pdata[i], error))
             return FALSE;
-    return check_lifecycle(def, error) && check_disks(def, error) &&
+    return check_lifecycle(def, error) && check_initrd(def, error) && check_disks(def, error) &&
            check_graphics(def, caps, error) && check_devices(def, caps, error);
 }

@@ -128,7 +128,8 @@ static void add_vnc(VbCommand *command, const VbGraphicsDef *graphics)
     case VB_GRAPHICS_LISTEN_SOCKET:
         own_path = vb_qemu_command_socket(command->input->run_dir, &graphics->info, "vnc");
         escaped = vb_command_escape(graphics->socket ? graphics->socket : own_path);
-        g_string_printf(value, "unix:%s", escaped);
+        /* With the implied name: else a '=' in the path would make one of what is before it. */
+        g_string_printf(value, "vnc=unix:%s", escaped);
         break;
     case VB_GRAPHICS_LISTEN_NONE:
         g_string_assign(value, "none");

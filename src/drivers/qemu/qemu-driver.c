@@ -9,25 +9,48 @@
 
 #include "block-jobs.h"
 #include "error.h"
+#include "log.h"
 #include "qemu-command.h"
 #include "vm-private.h"
 
 static const VbDomainType types[] = {VB_DOMAIN_TYPE_QEMU, VB_DOMAIN_TYPE_KVM};
 
-gpointer vb_qemu_driver_new(VbHost *host, const VbLauncher *launcher, gpointer launcher_self,
-                            const char *kvm_probe_path)
+static gboolean is_running(guint id, gpointer data)
+{
+    const VbQemuDriver *driver = data;
+    const VbDomain *domain = vb_host_domain_by_id(driver->host, id);
+
+    return domain && vb_qemu_vm_of(domain);
+}
+
+/* The host knows by now what runs on. */
+static gboolean on_begin(gpointer data)
+{
+    VbQemuDriver *driver = data;
+
+    driver->begin_source = 0;
+    vb_access_drop_strangers(driver->access, is_running, driver);
+    return G_SOURCE_REMOVE;
+}
+
+gpointer vb_qemu_driver_new(VbHost *host, const VbQemuDriverOptions *options)
 {
     VbQemuDriver *driver = g_new0(VbQemuDriver, 1);
-    g_autofree char *cache =
-        g_build_filename(vb_host_paths(host)->cache_dir, "qemu-capabilities", NULL);
+    const VbPaths *paths = vb_host_paths(host);
+    g_autofree char *cache = g_build_filename(paths->cache_dir, "qemu-capabilities", NULL);
+    g_autofree char *access = g_build_filename(paths->run_dir, "access", NULL);
 
     driver->host = host;
-    driver->launcher = launcher;
-    driver->launcher_self = launcher_self;
-    driver->caps = vb_caps_cache_new(cache);
-    driver->kvm = vb_kvm_probe_new(kvm_probe_path);
+    driver->launcher = options->launcher;
+    driver->launcher_self = options->launcher_self;
+    if (!vb_identity_resolve(options->user, &driver->identity, &driver->no_identity))
+        vb_log_warning(NULL, NULL, "%s", driver->no_identity->message);
+    driver->access = vb_access_new(access, driver->identity, vb_host_image_directories(host));
+    driver->caps = vb_caps_cache_new(cache, driver->identity);
+    driver->kvm = vb_kvm_probe_new(options->kvm_probe_path, driver->identity);
     driver->vms = g_ptr_array_new();
     driver->spice_port = 5900;
+    driver->begin_source = g_idle_add(on_begin, driver);
     return driver;
 }
 
@@ -37,11 +60,16 @@ void vb_qemu_driver_free(gpointer self)
 
     if (!driver)
         return;
+    g_clear_handle_id(&driver->begin_source, g_source_remove);
     while (driver->vms->len > 0)
         vb_qemu_vm_close(driver->vms->pdata[0]);
     g_ptr_array_unref(driver->vms);
     vb_caps_cache_free(driver->caps);
     vb_kvm_probe_free(driver->kvm);
+    vb_access_close(driver->access);
+    vb_access_unref(driver->access);
+    vb_identity_unref(driver->identity);
+    g_clear_error(&driver->no_identity);
     g_free(driver);
 }
 
@@ -103,8 +131,7 @@ static gboolean resolve_firmware(VbQemuDriver *driver, VbDomainDef *def, GError 
         if (g_str_equal(firmwares[i][0], os->loader))
             os->nvram_template = g_strdup(firmwares[i][1]);
     if (os->nvram_template && !os->nvram)
-        os->nvram = g_strdup_printf("%s/nvram/%s_VARS.fd", vb_host_paths(driver->host)->state_dir,
-                                    def->uuid);
+        os->nvram = vb_paths_nvram(vb_host_paths(driver->host), def->uuid);
     return TRUE;
 }
 
@@ -160,7 +187,9 @@ static void prepare(gpointer self, VbDomainDef *def, GTask *task)
 
     *data = (Prepare){self, def};
     g_task_set_task_data(task, data, g_free);
-    if (!resolve_emulator(def, &error))
+    if (data->driver->no_identity)
+        g_task_return_error(task, g_error_copy(data->driver->no_identity));
+    else if (!resolve_emulator(def, &error))
         g_task_return_error(task, error);
     else if (def->type == VB_DOMAIN_TYPE_KVM)
         vb_kvm_probe_ask_async(data->driver->kvm, on_kvm, g_steal_pointer(&owned));

@@ -6,6 +6,9 @@
  *
  * Nothing is ever delivered from elsewhere than pump() (and a cancellable's own source), one thing
  * at a time: when GTask puts a callback off to an idle source, delivery waits for that callback.
+ *
+ * A QEMU may be hostile. What it says is worked off in slices, and what it was not asked takes a
+ * quarter of the thread's time (time-share.h): the rest waits in the socket, and then in QEMU.
  */
 #include "qmp-client.h"
 
@@ -15,9 +18,15 @@
 #include "fd.h"
 #include "json-get.h"
 #include "json-limits.h"
+#include "time-share.h"
 
-#define READ_SIZE ((gsize)64 * 1024)            /* at most, in one dispatch */
-#define HELD_MAX_SIZE ((gsize)64 * 1024 * 1024) /* received while events are held */
+#define READ_SIZE ((gsize)64 * 1024)           /* at most, in one dispatch */
+#define SLICE_US 1000                          /* of work, before others have their turn */
+#define FLOOD_US G_USEC_PER_SEC                /* it has had to wait that long in all */
+#define HELD_MAX_SIZE ((gsize)4 * 1024 * 1024) /* received while events are held */
+#define HELD_MAX_EVENTS 10000u
+#define MAX_CALLS 1024u       /* without a reply */
+#define MAX_DESCRIPTION 1024u /* bytes of an error's text */
 
 typedef struct {
     VbQmp *qmp;  /* borrowed */
@@ -52,9 +61,13 @@ struct VbQmp {
     guint returning;     /* tasks that are completed, but their callbacks have yet to run */
     gboolean unwritable; /* the peer reads no more; what it has said before still counts */
     gboolean holding;
-    gsize held_size; /* bytes read while holding */
-    GQueue held;     /* JsonNode: events */
-    GError *reason;  /* why it ended; set in VB_QMP_DISCONNECTED only */
+    gsize held_size;   /* bytes read while holding */
+    GQueue held;       /* JsonNode: events */
+    gboolean backlog;  /* there is more to deliver: the slice was over */
+    VbTimeShare share; /* what it has said unasked has cost */
+    gboolean asked;    /* the message that is being handled was asked for */
+    gint64 waited;     /* by it, for its share, µs */
+    GError *reason;    /* why it ended; set in VB_QMP_DISCONNECTED only */
 };
 
 typedef struct {
@@ -62,7 +75,7 @@ typedef struct {
     VbQmp *qmp;
 } VbQmpSource;
 
-static const VbQmpCallbacks no_callbacks = {NULL, NULL};
+static const VbQmpCallbacks no_callbacks = {NULL, NULL, NULL};
 
 static void qmp_clear(gpointer data)
 {
@@ -99,6 +112,21 @@ static void kick(VbQmp *qmp)
         g_source_set_ready_time(qmp->source, 0);
 }
 
+/* Has the source watch the descriptor for `wanted`. For nothing it must not be watched at all: the
+ * kernel tells of a hang-up even who has not asked. */
+static void watch(VbQmp *qmp, GIOCondition wanted)
+{
+    if (qmp->fd < 0 || qmp->last_id == 0 || qmp->watched == wanted) /* closed, or not started */
+        return;
+    if (!wanted)
+        g_source_remove_unix_fd(qmp->source, g_steal_pointer(&qmp->fd_tag));
+    else if (qmp->fd_tag)
+        g_source_modify_unix_fd(qmp->source, qmp->fd_tag, wanted);
+    else
+        qmp->fd_tag = g_source_add_unix_fd(qmp->source, qmp->fd, wanted);
+    qmp->watched = wanted;
+}
+
 static void end(VbQmp *qmp, const char *why)
 {
     if (qmp->state == VB_QMP_DISCONNECTED)
@@ -108,8 +136,7 @@ static void end(VbQmp *qmp, const char *why)
         g_error_new(VB_ERROR, VB_ERROR_HYPERVISOR, "the QEMU monitor was closed: %s", why);
     qmp->holding = FALSE;
     g_clear_pointer(&qmp->scanner, vb_json_scanner_free);
-    if (qmp->fd_tag)
-        g_source_remove_unix_fd(qmp->source, g_steal_pointer(&qmp->fd_tag));
+    watch(qmp, 0);
     vb_clear_fd(&qmp->fd);
     kick(qmp);
 }
@@ -274,7 +301,10 @@ static char *description(JsonObject *error)
 {
     const char *text = vb_json_get_string(error, "desc");
 
-    return g_strdelimit(g_strdup(text && *text ? text : "no reason given"), "\r\n", ' ');
+    if (!text || !*text)
+        return g_strdup("no reason given");
+    return g_strdelimit(g_utf8_make_valid(text, (gssize)strnlen(text, MAX_DESCRIPTION)), "\r\n",
+                        ' ');
 }
 
 static VbQmpCall *steal_pending(VbQmp *qmp, guint64 id)
@@ -328,6 +358,7 @@ static void handle_reply(VbQmp *qmp, JsonObject *message)
         return;
     }
     call = steal_pending(qmp, id);
+    qmp->asked = call != NULL;
     if (call)
         complete_call(qmp, call, message);
     else if (id == 0 || id > qmp->sent_id)
@@ -353,9 +384,13 @@ static void handle_message(VbQmp *qmp, JsonNode *node)
         end(qmp, "it sent something that is neither a reply nor an event");
 }
 
-/* Delivers what there is, in order; stops where a task's callback must run first. */
-static void deliver_all(VbQmp *qmp)
+/* Delivers what there is, in order; stops where a task's callback must run first, and when the
+ * slice that began at `begin` (of the thread's time) is over. */
+static void deliver(VbQmp *qmp, gint64 begin)
 {
+    gint64 now = vb_time_share_clock();
+
+    qmp->backlog = FALSE;
     while (qmp->returning == 0) {
         g_autoptr(JsonNode) node = NULL;
         g_autoptr(GError) error = NULL;
@@ -369,6 +404,14 @@ static void deliver_all(VbQmp *qmp)
                 end(qmp, error->message);
             return;
         }
+        gint64 before = now;
+        now = vb_time_share_clock();
+        if (!qmp->asked)
+            vb_time_share_charge(&qmp->share, now - before);
+        qmp->asked = FALSE;
+        qmp->backlog = now - begin >= SLICE_US;
+        if (qmp->backlog)
+            return;
     }
 }
 
@@ -383,7 +426,7 @@ static void read_chunk(VbQmp *qmp)
         vb_json_scanner_push(qmp->scanner, chunk, (gsize)n, NULL); /* popping tells the error */
         if (qmp->holding)
             qmp->held_size += (gsize)n;
-        if (qmp->held_size > HELD_MAX_SIZE)
+        if (qmp->held_size > HELD_MAX_SIZE || g_queue_get_length(&qmp->held) > HELD_MAX_EVENTS)
             end(qmp, "it sent too much while its events were held back");
     } else if (n == 0) {
         end(qmp,
@@ -482,10 +525,10 @@ static void finish(VbQmp *qmp)
     qmp_unref(qmp);
 }
 
-static void disconnect(VbQmp *qmp)
+static void disconnect(VbQmp *qmp, gint64 begin)
 {
-    deliver_all(qmp); /* events that were held */
-    while (qmp->source && qmp->returning == 0) {
+    deliver(qmp, begin); /* events that were held */
+    while (qmp->source && qmp->returning == 0 && !qmp->backlog) {
         VbQmpCall *call = steal_first_call(qmp);
         if (call)
             fail_call(qmp, call);
@@ -494,37 +537,76 @@ static void disconnect(VbQmp *qmp)
     }
 }
 
-/* Says what the next run of the pump is to wait for. */
-static void rearm(VbQmp *qmp)
+/* Says what the next run of the pump is to wait for; `wait`: how long QEMU is not to be heard. */
+static void rearm(VbQmp *qmp, gint64 wait)
 {
-    gboolean reading = qmp->returning == 0;
+    gboolean hearing = qmp->returning == 0;
+    gboolean reading = hearing && !qmp->backlog && wait == 0;
     gboolean writing = !g_queue_is_empty(&qmp->outgoing) && !qmp->unwritable;
     gboolean released = !qmp->holding && !g_queue_is_empty(&qmp->held);
-    GIOCondition wanted = (reading ? G_IO_IN : 0) | (writing ? G_IO_OUT : 0);
+    gint64 ready = earliest_deadline(qmp);
 
     if (!qmp->source)
         return;
-    if (qmp->fd_tag && qmp->watched != wanted) {
-        g_source_modify_unix_fd(qmp->source, qmp->fd_tag, wanted);
-        qmp->watched = wanted;
-    }
-    g_source_set_ready_time(qmp->source,
-                            reading && (qmp->unwritable || released) ? 0 : earliest_deadline(qmp));
+    watch(qmp, (reading ? G_IO_IN : 0) | (writing ? G_IO_OUT : 0));
+    if (hearing && wait > 0)
+        ready = MIN(ready < 0 ? G_MAXINT64 : ready, g_get_monotonic_time() + wait);
+    else if (hearing && (qmp->unwritable || qmp->backlog || released))
+        ready = 0;
+    g_source_set_ready_time(qmp->source, ready);
+}
+
+/* One that has more than a slice on its account lets the others of its kind have theirs in other
+ * turns of the main loop: many that flood us do not add up between two calls on the bus. */
+static gboolean has_turn(VbQmp *qmp)
+{
+    static gint64 last_turn; /* the main loop's time of a turn that one had; on one thread */
+    gint64 turn = g_source_get_time(qmp->source);
+
+    if (qmp->share.spent <= SLICE_US)
+        return TRUE;
+    if (turn == last_turn)
+        return FALSE;
+    last_turn = turn;
+    return TRUE;
+}
+
+/* How long QEMU is not to be heard, for it has had more than its share. */
+static gint64 share_wait(VbQmp *qmp)
+{
+    return vb_time_share_wait(&qmp->share, g_get_monotonic_time());
+}
+
+/* Notes what QEMU has to wait beyond `before`; that again. */
+static gint64 note_wait(VbQmp *qmp, gint64 before)
+{
+    gint64 wait = share_wait(qmp);
+    gboolean told = qmp->waited >= FLOOD_US;
+
+    qmp->waited += MAX(wait - before, 0);
+    if (!told && qmp->waited >= FLOOD_US && qmp->callbacks->flooding)
+        qmp->callbacks->flooding(qmp, qmp->user_data);
+    return wait;
 }
 
 static gboolean pump(GSource *source, GSourceFunc callback, gpointer data)
 {
     VbQmp *qmp = g_rc_box_acquire(((VbQmpSource *)source)->qmp);
+    gint64 begin = vb_time_share_clock();
+    gint64 wait = share_wait(qmp);
 
-    if (qmp->fd_tag && qmp->returning == 0 &&
-        (qmp->unwritable || (g_source_query_unix_fd(source, qmp->fd_tag) & ~G_IO_OUT)))
-        read_chunk(qmp);
-    deliver_all(qmp);
+    if (wait == 0 && qmp->source && has_turn(qmp)) {
+        if (qmp->fd_tag && qmp->returning == 0 && !qmp->backlog &&
+            (qmp->unwritable || (g_source_query_unix_fd(source, qmp->fd_tag) & ~G_IO_OUT)))
+            read_chunk(qmp);
+        vb_time_share_charge(&qmp->share, vb_time_share_clock() - begin);
+        deliver(qmp, begin);
+    }
     expire_calls(qmp);
     write_calls(qmp);
     if (qmp->state == VB_QMP_DISCONNECTED && qmp->source)
-        disconnect(qmp);
-    rearm(qmp);
+        disconnect(qmp, begin);
+    rearm(qmp, note_wait(qmp, wait));
     qmp_unref(qmp);
     return G_SOURCE_CONTINUE;
 }
@@ -639,8 +721,7 @@ void vb_qmp_start_async(VbQmp *qmp, guint timeout_ms, GCancellable *cancellable,
     qmp->negotiation =
         call_new(qmp, "qmp_capabilities", NULL, -1, timeout_ms, g_steal_pointer(&task));
     qmp->negotiation_id = qmp->negotiation->id;
-    qmp->watched = G_IO_IN;
-    qmp->fd_tag = g_source_add_unix_fd(qmp->source, qmp->fd, qmp->watched);
+    watch(qmp, G_IO_IN);
     kick(qmp);
 }
 
@@ -679,6 +760,12 @@ void vb_qmp_call_with_fd_async(VbQmp *qmp, const char *command, JsonObject *argu
                                 command);
         return;
     }
+    if (g_queue_get_length(&qmp->outgoing) + g_queue_get_length(&qmp->pending) >= MAX_CALLS) {
+        g_task_return_new_error(task, VB_ERROR, VB_ERROR_LIMITS_EXCEEDED,
+                                "QEMU cannot be asked to %s: %u commands wait for its answer",
+                                command, MAX_CALLS);
+        return;
+    }
     g_queue_push_tail(&qmp->outgoing,
                       call_new(qmp, command, g_steal_pointer(&owned_arguments),
                                vb_steal_fd(&owned_fd), timeout_ms, g_steal_pointer(&task)));
@@ -693,6 +780,16 @@ JsonNode *vb_qmp_call_finish(GAsyncResult *result, GError **error)
 VbQmpErrorClass vb_qmp_call_error_class(GAsyncResult *result)
 {
     return (VbQmpErrorClass)GPOINTER_TO_UINT(g_task_get_task_data(G_TASK(result)));
+}
+
+void vb_qmp_charge(VbQmp *qmp, gint64 us)
+{
+    vb_time_share_charge(&qmp->share, us);
+}
+
+void vb_qmp_was_asked(VbQmp *qmp)
+{
+    qmp->asked = TRUE;
 }
 
 void vb_qmp_hold_events(VbQmp *qmp)

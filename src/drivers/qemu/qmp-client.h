@@ -40,12 +40,15 @@ typedef struct {
     /* The connection has ended, whoever ended it: exactly once, after all events and after every
      * pending call has failed. */
     void (*disconnected)(VbQmp *qmp, const GError *reason, gpointer user_data);
+    /* QEMU says more than there is time for, and from now on may have to wait until it is heard. At
+     * most once. */
+    void (*flooding)(VbQmp *qmp, gpointer user_data);
 } VbQmpCallbacks;
 
 #define VB_QMP_DEFAULT_TIMEOUT_MS 30000u
 #define VB_QMP_NO_TIMEOUT 0u
 
-/* Takes over `fd`, a connected stream socket. `callbacks` (either member may be NULL) must outlive
+/* Takes over `fd`, a connected stream socket. `callbacks` (each member may be NULL) must outlive
  * the client. Nothing is read before vb_qmp_start_async(). */
 VbQmp *vb_qmp_new(int fd, const VbQmpCallbacks *callbacks, gpointer user_data);
 
@@ -79,6 +82,7 @@ gboolean vb_qmp_start_finish(GAsyncResult *result, GError **error);
  *                           not have done it, unless the command had not been sent yet: then it
  *                           never will be
  *   G_IO_ERROR_CANCELLED    the same, by the cancellable
+ *   VB_ERROR_LIMITS_EXCEEDED  a thousand commands wait for QEMU's answer already
  *   VB_ERROR_INVALID_STATE  the client is not running (yet)
  */
 void vb_qmp_call_async(VbQmp *qmp, const char *command, JsonObject *arguments, guint timeout_ms,
@@ -94,6 +98,13 @@ JsonNode *vb_qmp_call_finish(GAsyncResult *result, GError **error);
 
 /* The class of the error that vb_qmp_call_finish() gives for this result; before or after it. */
 VbQmpErrorClass vb_qmp_call_error_class(GAsyncResult *result);
+
+/* What an event made others do (other processes, or this one later) is on QEMU's account, too: as
+ * much as so many µs of the thread's time. See time-share.h. */
+void vb_qmp_charge(VbQmp *qmp, gint64 us);
+
+/* In an event: it tells how something ended that we began, once, so it is not on QEMU's account. */
+void vb_qmp_was_asked(VbQmp *qmp);
 
 /* From now on events are kept back, replies are not: for the queries of a reconnect.
  * vb_qmp_release_events() has the kept ones delivered, in order, before anything that QEMU sent

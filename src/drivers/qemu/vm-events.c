@@ -174,11 +174,12 @@ static void on_port_change(VbQemuVm *vm, JsonObject *data)
     const GPtrArray *channels = vb_domain_live_def(vm->domain)->channels;
     const char *id = vb_json_get_string(data, "id");
     gboolean open = vb_json_get_bool(data, "open", FALSE);
+    VbChannelState state = open ? VB_CHANNEL_STATE_CONNECTED : VB_CHANNEL_STATE_DISCONNECTED;
 
     for (guint i = 0; i < channels->len; i++) {
         VbCharDef *channel = channels->pdata[i];
-        if (g_strcmp0(channel->info.alias, id) == 0) {
-            channel->state = open ? VB_CHANNEL_STATE_CONNECTED : VB_CHANNEL_STATE_DISCONNECTED;
+        if (g_strcmp0(channel->info.alias, id) == 0 && channel->state != state) {
+            channel->state = state;
             vb_domain_live_def_changed(vm->domain);
         }
     }
@@ -197,6 +198,10 @@ static void on_balloon(VbQemuVm *vm, JsonObject *data)
     }
 }
 
+/* What a signal costs the bus and all who listen, in µs: a QEMU can have 1000 of these handled at
+ * once, and 250 a second after that. */
+#define SIGNAL_US 1000
+
 static const struct {
     const char *name;
     void (*handle)(VbQemuVm *vm, JsonObject *data);
@@ -214,6 +219,9 @@ void vb_qemu_vm_event(VbQemuVm *vm, const char *name, JsonObject *data)
     for (gsize i = 0; i < G_N_ELEMENTS(handlers); i++)
         if (g_str_equal(handlers[i].name, name)) {
             handlers[i].handle(vm, data);
+            /* A failing disk can have thousands of errors a second, and they are only logged. */
+            if (vm->qmp && handlers[i].handle != on_io_error)
+                vb_qmp_charge(vm->qmp, SIGNAL_US);
             return;
         }
 }

@@ -3,6 +3,7 @@
  * The structs of the driver and of a running VM that qemu-driver.c and vm*.c share. */
 #pragma once
 
+#include "access.h"
 #include "caps-cache.h"
 #include "host.h"
 #include "kvm-probe.h"
@@ -13,6 +14,10 @@ struct VbQemuDriver {
     VbHost *host;
     const VbLauncher *launcher;
     gpointer launcher_self;
+    VbIdentity *identity; /* who QEMU runs as; NULL: as who we are */
+    GError *no_identity;  /* … or why that cannot be */
+    VbAccess *access;
+    guint begin_source; /* see vb_qemu_driver_new() */
     VbCapsCache *caps;
     VbKvmProbe *kvm;
     GPtrArray *vms;     /* borrowed: those that are not over */
@@ -109,6 +114,23 @@ void vb_qemu_vm_set_run_state(VbQemuVm *vm, const char *run_state);
 void vb_qemu_vm_setup_async(VbQemuVm *vm, GCancellable *cancellable, GAsyncReadyCallback callback,
                             gpointer user_data);
 gboolean vb_qemu_vm_setup_finish(GAsyncResult *result, GError **error);
+
+/* ---- vm-nvram.c ---- */
+
+/* The first variable store of a domain, from its template; one that is there is the guest's own.
+ * Returns a boolean. */
+void vb_qemu_nvram_make_async(const VbOsDef *os, VbFileBounds bounds, GCancellable *cancellable,
+                              GAsyncReadyCallback callback, gpointer user_data);
+gboolean vb_qemu_nvram_make_finish(GAsyncResult *result, GError **error);
+
+/* ---- vm-run-dir.c ---- */
+
+/* Makes the directory in which QEMU itself makes its sockets (VbQemuVm.run_dir), empty, for
+ * `identity` alone; NULL: for us. */
+gboolean vb_qemu_run_dir_make(const VbPaths *paths, const char *uuid, const VbIdentity *identity,
+                              GError **error);
+/* Removes it; nothing that QEMU may have put there leads anywhere else or takes long. */
+void vb_qemu_run_dir_remove(const VbPaths *paths, const char *uuid);
 
 /* ---- vm-log.c ---- */
 

@@ -272,5 +272,6 @@ void vb_qemu_vm_resume_events(gpointer self, VbDomain *domain)
     else if (g_strcmp0(run_state, "guest-panicked") == 0)
         vb_qemu_vm_guest_panicked(vm);
     vb_qemu_vm_rearm_reboot_action(vm);
+    vb_vm_access_sync(vm->access);
     vb_qmp_release_events(vm->qmp);
 }

@@ -61,14 +61,17 @@ static gboolean has_pty(const GPtrArray *devices)
     return FALSE;
 }
 
-/* The pty of that chardev, NULL when QEMU did not name one. */
+/* The pty of that chardev, NULL when QEMU did not name one. What clients will open is not any file
+ * that it likes to name. */
 static const char *find_pty(JsonArray *chardevs, const char *id)
 {
     for (guint i = 0; i < json_array_get_length(chardevs); i++) {
         JsonObject *chardev = vb_json_array_object(chardevs, i);
         const char *file = vb_json_get_string(chardev, "filename");
         if (g_strcmp0(vb_json_get_string(chardev, "label"), id) == 0 && file &&
-            g_str_has_prefix(file, "pty:/"))
+            g_str_has_prefix(file, "pty:/dev/pts/") &&
+            g_ascii_isdigit(file[strlen("pty:/dev/pts/")]) &&
+            !strchr(file + strlen("pty:/dev/pts/"), '/'))
             return file + strlen("pty:");
     }
     return NULL;
@@ -124,8 +127,7 @@ static void name_channel_sockets(VbQemuVm *vm)
     for (guint i = 0; i < def->channels->len; i++) {
         VbCharDef *channel = def->channels->pdata[i];
         if (channel->source == VB_CHAR_SOURCE_UNIX && !channel->path)
-            channel->path =
-                vb_qemu_command_socket(vb_domain_run_dir(vm->domain), &channel->info, "channel");
+            channel->path = vb_qemu_command_socket(vm->run_dir, &channel->info, "channel");
     }
 }
 
@@ -157,8 +159,8 @@ static void add_graphics(Setup *setup, VbGraphicsDef *graphics)
     if (vnc && graphics->listen == VB_GRAPHICS_LISTEN_ADDRESS && graphics->autoport)
         add(setup, "query-vnc", NULL, read_vnc);
     if (graphics->listen == VB_GRAPHICS_LISTEN_SOCKET && !graphics->socket)
-        graphics->socket = vb_qemu_command_socket(vb_domain_run_dir(setup->vm->domain),
-                                                  &graphics->info, vnc ? "vnc" : "spice");
+        graphics->socket =
+            vb_qemu_command_socket(setup->vm->run_dir, &graphics->info, vnc ? "vnc" : "spice");
     if (graphics->passwd)
         add(setup, "set_password",
             vb_qmp_args(VB_ARG_STRING("protocol", vnc ? "vnc" : "spice"),

@@ -103,6 +103,16 @@ GTask *vb_qemu_start_end(VbQemuVm *vm, GError **ret_error)
 /* ---- the steps --------------------------------------------------------------------------------
  */
 
+static void step_identity(VbQemuStart *start)
+{
+    const VbQemuDriver *driver = start->vm->driver;
+
+    if (driver->no_identity)
+        fail(start, g_error_copy(driver->no_identity));
+    else
+        next(start);
+}
+
 static void on_kvm(GObject *source, GAsyncResult *result, gpointer data)
 {
     g_autoptr(VbQemuStart) start = data;
@@ -188,7 +198,8 @@ static void detect_next_chain(VbQemuStart *start)
         next(start);
     else
         vb_image_chain_detect_async(((VbDiskDef *)def->disks->pdata[start->disk])->source,
-                                    start->cancellable, on_chain, hold(start));
+                                    vb_vm_access_gate(start->vm->access), start->cancellable,
+                                    on_chain, hold(start));
 }
 
 static void step_chains(VbQemuStart *start)
@@ -196,52 +207,44 @@ static void step_chains(VbQemuStart *start)
     detect_next_chain(start);
 }
 
-static void on_nvram_written(GObject *source, GAsyncResult *result, gpointer data)
+static void on_nvram(GObject *source, GAsyncResult *result, gpointer data)
 {
     g_autoptr(VbQemuStart) start = data;
     GError *error = NULL;
 
-    if (g_file_replace_contents_finish(G_FILE(source), result, NULL, &error)) {
+    if (vb_qemu_nvram_make_finish(result, &error))
         next(start);
-    } else {
-        g_prefix_error(&error, "Cannot write the firmware's variable store: ");
+    else
         fail(start, error);
-    }
 }
 
-static void on_nvram_template(GObject *source, GAsyncResult *result, gpointer data)
-{
-    g_autoptr(VbQemuStart) start = data;
-    GError *error = NULL;
-    char *contents;
-    gsize size;
-
-    if (!g_file_load_contents_finish(G_FILE(source), result, &contents, &size, NULL, &error)) {
-        g_prefix_error(&error, "Cannot read the template of the firmware's variable store: ");
-        fail(start, error);
-        return;
-    }
-    g_autoptr(GBytes) bytes = g_bytes_new_take(contents, size);
-    if (is_over(start))
-        return;
-    g_autoptr(GFile) nvram = g_file_new_for_path(vb_domain_def(start->vm->domain)->os.nvram);
-    g_file_replace_contents_bytes_async(nvram, bytes, NULL, FALSE, G_FILE_CREATE_PRIVATE,
-                                        start->cancellable, on_nvram_written, hold(start));
-}
-
-/* A variable store that is there holds the guest's own; the first one is a copy of the template. */
 static void step_nvram(VbQemuStart *start)
 {
-    const VbOsDef *os = &vb_domain_def(start->vm->domain)->os;
+    vb_qemu_nvram_make_async(&vb_domain_def(start->vm->domain)->os,
+                             vb_vm_access_bounds(start->vm->access), start->cancellable, on_nvram,
+                             hold(start));
+}
 
-    if (!os->nvram || !os->nvram_template || g_file_test(os->nvram, G_FILE_TEST_EXISTS)) {
+static void on_access(GObject *source, GAsyncResult *result, gpointer data)
+{
+    g_autoptr(VbQemuStart) start = data;
+    GError *error = NULL;
+
+    if (vb_vm_access_grant_finish(result, &error)) {
         next(start);
-        return;
+    } else {
+        if (!is_over(start))
+            g_prefix_error(&error, "domain '%s': ", vb_domain_info(start->vm->domain)->name);
+        fail(start, error);
     }
-    g_autofree char *directory = g_path_get_dirname(os->nvram);
-    g_autoptr(GFile) template = g_file_new_for_path(os->nvram_template);
-    g_mkdir_with_parents(directory, 0700);
-    g_file_load_contents_async(template, start->cancellable, on_nvram_template, hold(start));
+}
+
+static void step_access(VbQemuStart *start)
+{
+    const VbDomainDef *def = vb_domain_def(start->vm->domain);
+
+    vb_vm_access_grant_async(start->vm->access, vb_domain_def_host_resources(def),
+                             start->cancellable, on_access, hold(start));
 }
 
 /* Is the port free on that address? QEMU itself binds it a moment later; a race that is lost makes
@@ -346,12 +349,15 @@ static void step_launch(VbQemuStart *start)
     VbQemuCommandInput input = {
         .def = vb_domain_def(vm->domain),
         .caps = vm->caps,
-        .run_dir = run_dir,
+        .run_dir = vm->run_dir,
         .now = g_get_real_time() / G_USEC_PER_SEC,
     };
     GError *error = NULL;
-    vb_autofd int monitor = vb_qemu_socket_listen(run_dir, &error);
+    const VbPaths *paths = vb_host_paths(vm->driver->host);
+    vb_autofd int monitor = -1;
 
+    if (vb_qemu_run_dir_make(paths, input.def->uuid, vm->driver->identity, &error))
+        monitor = vb_qemu_socket_listen(run_dir, &error);
     if (monitor < 0) {
         fail(start, error);
         return;
@@ -367,6 +373,7 @@ static void step_launch(VbQemuStart *start)
         .fds = &monitor,
         .n_fds = 1,
         .log_path = log_path,
+        .identity = vm->driver->identity,
     };
     start->launching = TRUE;
     vm->driver->launcher->launch(vm->driver->launcher_self, &spec,
@@ -454,8 +461,8 @@ static void step_done(VbQemuStart *start)
 }
 
 static void (*const steps[])(VbQemuStart *start) = {
-    step_kvm,    step_caps,    step_addresses, step_chains, step_nvram, step_ports,
-    step_launch, step_monitor, step_setup,     step_run,    step_done,
+    step_identity, step_kvm,    step_caps,    step_addresses, step_chains, step_nvram, step_access,
+    step_ports,    step_launch, step_monitor, step_setup,     step_run,    step_done,
 };
 
 static void next(VbQemuStart *start)

@@ -22,11 +22,11 @@ static void vm_clear(gpointer data)
 {
     VbQemuVm *vm = data;
 
-    if (vm->block_jobs && vm->block_jobs_free)
-        vm->block_jobs_free(vm->block_jobs);
     vb_qemu_caps_unref(vm->caps);
     vb_process_free(vm->process);
     vb_qmp_free(vm->qmp);
+    vb_vm_access_free(vm->access);
+    g_free(vm->run_dir);
     g_ptr_array_unref(vm->priv->destroys);
     g_free(vm->priv->how);
     g_free(vm->priv->run_state);
@@ -58,6 +58,8 @@ VbQemuVm *vb_qemu_vm_new(VbQemuDriver *driver, VbDomain *domain)
 
     vm->driver = driver;
     vm->domain = domain;
+    vm->access = vb_vm_access_new(driver->access, domain);
+    vm->run_dir = vb_paths_qemu_run(vb_host_paths(driver->host), vb_domain_info(domain)->uuid);
     vm->priv = g_new0(VbQemuVmPrivate, 1);
     vm->priv->destroys = g_ptr_array_new_with_free_func(g_object_unref);
     g_ptr_array_add(driver->vms, vm);
@@ -93,11 +95,14 @@ static void let_go(VbQemuVm *vm)
     VbQemuVmPrivate *priv = vm->priv;
 
     priv->over = TRUE;
+    vb_vm_access_stop(vm->access);
     g_ptr_array_remove_fast(vm->driver->vms, vm);
     g_clear_handle_id(&priv->timer, g_source_remove);
     g_clear_handle_id(&priv->reset_timer, g_source_remove);
     g_clear_pointer(&vm->qmp, vb_qmp_free);
     g_clear_pointer(&vm->process, vb_process_free);
+    if (vm->block_jobs && vm->block_jobs_free)
+        vm->block_jobs_free(g_steal_pointer(&vm->block_jobs));
 }
 
 void vb_qemu_vm_close(VbQemuVm *vm)
@@ -177,6 +182,8 @@ void vb_qemu_vm_over(VbQemuVm *vm)
     } else if (g_str_equal(reason, "panicked")) {
         state = VB_DOMAIN_CRASHED;
     }
+    vb_qemu_run_dir_remove(vb_host_paths(vm->driver->host), vb_domain_info(domain)->uuid);
+    vb_vm_access_give_back(vm->access);
     vb_domain_gone(domain, state, reason);
 
     if (start)
@@ -301,9 +308,20 @@ static void on_disconnected(VbQmp *qmp, const GError *reason, gpointer user_data
         vb_qemu_vm_kill_soon(vm);
 }
 
+static void on_flooding(VbQmp *qmp, gpointer user_data)
+{
+    VbQemuVm *vm = user_data;
+    const VbDomainInfo *info = vb_domain_info(vm->domain);
+
+    vb_log_warning(info->uuid, NULL,
+                   "QEMU of domain '%s' says more on its monitor than it is given time for: "
+                   "what it says takes effect late",
+                   info->name);
+}
+
 gboolean vb_qemu_vm_connect(VbQemuVm *vm, GError **error)
 {
-    static const VbQmpCallbacks callbacks = {on_event, on_disconnected};
+    static const VbQmpCallbacks callbacks = {on_event, on_disconnected, on_flooding};
     int fd = vb_qemu_socket_connect(vb_domain_run_dir(vm->domain), error);
 
     if (fd < 0)

@@ -11,6 +11,7 @@
 #include "domain.h"
 #include "process.h"
 #include "qmp-client.h"
+#include "vm-access.h"
 
 typedef struct VbQemuDriver VbQemuDriver; /* vm-private.h */
 
@@ -21,6 +22,8 @@ typedef struct {
                            * when the binary is gone meanwhile */
     VbProcess *process;   /* NULL until launched */
     VbQmp *qmp;           /* NULL while there is no connection */
+    VbVmAccess *access;   /* what of the host it may use */
+    char *run_dir;        /* where QEMU makes its own sockets */
 
     guint last_index; /* the highest image index (VbDiskSource.index) given out so far; recorded */
 
