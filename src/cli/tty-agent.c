@@ -12,8 +12,6 @@
 
 #define AGENT "pkttyagent"
 #define NOTIFY_FD 3
-#define STRINGIFY(number) STRINGIFY_(number)
-#define STRINGIFY_(number) #number
 
 struct VbTtyAgent {
     GSubprocess *process;
@@ -46,7 +44,7 @@ VbTtyAgent *vb_tty_agent_start(const char *address)
     if (address != NULL)
         g_subprocess_launcher_setenv(launcher, "DBUS_SYSTEM_BUS_ADDRESS", address, TRUE);
     process = g_subprocess_launcher_spawn(launcher, NULL, AGENT, "--notify-fd",
-                                          STRINGIFY(NOTIFY_FD), "--fallback", NULL);
+                                          G_STRINGIFY(NOTIFY_FD), "--fallback", NULL);
     g_subprocess_launcher_close(launcher);
     if (process == NULL)
         return NULL;

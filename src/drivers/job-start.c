@@ -184,6 +184,10 @@ static gboolean is_used(const VbDomain *domain, const VbDiskSource *image)
 static gboolean resolve_target(VbDomain *domain, VbJobSpec *spec, const VbDiskDef *disk,
                                GError **error)
 {
+    if (spec->beside && g_strcmp0(spec->beside, disk->source->path) != 0)
+        return vb_fail(error, VB_ERROR_INVALID_STATE,
+                       "disk '%s' of domain '%s' has another image than %s by now", disk->target,
+                       domain->info.name, spec->beside);
     if (!spec->target && spec->type == VB_JOB_BACKUP && disk->source->path) {
         /* As libvirt does it: beside the image, with the time in its name. */
         spec->target = vb_disk_source_new(VB_DISK_SOURCE_FILE, spec->target_format);

@@ -91,6 +91,7 @@ void vb_job_spec_free(VbJobSpec *spec)
     g_free(spec->disk);
     g_free(spec->base);
     g_free(spec->top);
+    g_free(spec->beside);
     vb_disk_source_free(spec->target);
     g_free(spec);
 }

@@ -61,9 +61,10 @@ typedef struct {
     char *top;                  /* commit: NULL = the active layer */
     VbDiskSource *target;       /* copy, backup: where to; a backup without one: beside the image */
     VbDiskFormat target_format; /* … in this format */
-    guint64 bandwidth;          /* bytes/s, 0 = unlimited */
-    guint64 granularity;        /* copy: bytes, 0 = the hypervisor's choice */
-    guint64 buffer_size;        /* copy: bytes, 0 = the hypervisor's choice */
+    char *beside; /* that image, if it matters: INVALID_STATE when the disk has another by then */
+    guint64 bandwidth;       /* bytes/s, 0 = unlimited */
+    guint64 granularity;     /* copy: bytes, 0 = the hypervisor's choice */
+    guint64 buffer_size;     /* copy: bytes, 0 = the hypervisor's choice */
     gboolean shallow;        /* copy: only the active layer; commit: base is top's backing image */
     gboolean reuse_external; /* copy, backup: the target exists and is used as it is */
     gboolean active;         /* commit: allowed to commit the active layer */

@@ -2,9 +2,8 @@
  * Reads and writes controllers, interfaces and the small devices. */
 #include "device-xml.h"
 
-#include <stdio.h>
-
 #include "device-info-xml.h"
+#include "mac-address.h"
 
 /* Fails unless the only model that there is was named. */
 static void parse_only_model(VbXmlReader *reader, VbXmlElement *element, const char *model)
@@ -142,19 +141,6 @@ void vb_controller_def_format(VbXmlWriter *writer, const VbControllerDef *contro
 
 /* --- network interfaces --- */
 
-/* Six bytes in lower case; NULL when it is none, or a group address. */
-static char *normalize_mac(const char *text)
-{
-    guint byte[6];
-    int end = 0;
-
-    if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &byte[0], &byte[1], &byte[2], &byte[3], &byte[4],
-               &byte[5], &end) != 6 ||
-        end != 17 || text[end] != '\0' || (byte[0] & 1))
-        return NULL;
-    return g_ascii_strdown(text, -1);
-}
-
 VbInterfaceDef *vb_interface_def_parse(VbXmlReader *reader, VbXmlElement *element, VbXmlFlags flags)
 {
     g_autoptr(VbInterfaceDef) interface = vb_interface_def_new();
@@ -165,7 +151,7 @@ VbInterfaceDef *vb_interface_def_parse(VbXmlReader *reader, VbXmlElement *elemen
     if ((child = vb_xml_child(reader, element, "mac"))) {
         g_autofree char *address = vb_xml_required_attr(reader, child, "address");
 
-        if (address && !(interface->mac = normalize_mac(address)))
+        if (address && !(interface->mac = vb_mac_normalize(address)))
             vb_xml_fail_value(reader, child, "address", address);
     }
     if ((child = vb_xml_child(reader, element, "model")) &&

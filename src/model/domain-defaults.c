@@ -6,6 +6,7 @@
 #include "domain-defaults.h"
 
 #include "device-xml.h"
+#include "mac-address.h"
 
 static void default_guest(VbDomainDef *def)
 {
@@ -110,9 +111,7 @@ static void default_interfaces(VbDomainDef *def)
         VbInterfaceDef *interface = def->interfaces->pdata[i];
 
         while (!interface->mac) {
-            guint32 random = g_random_int();
-            g_autofree char *mac = g_strdup_printf("52:54:00:%02x:%02x:%02x", random & 0xff,
-                                                   random >> 8 & 0xff, random >> 16 & 0xff);
+            g_autofree char *mac = vb_mac_random();
 
             if (!has_mac(def, mac))
                 interface->mac = g_steal_pointer(&mac);

@@ -6,62 +6,25 @@
 
 #include <string.h>
 
+#include "definition.h"
 #include "device-list.h"
 #include "error.h"
 #include "words.h"
 
-#define MAX_NAME 255
-
-/* Fails with "line N: what: message"; line 0 is not said. */
-static gboolean fail(GError **error, VbError code, guint line, const char *what, const char *format,
-                     ...) G_GNUC_PRINTF(5, 6);
-static gboolean fail(GError **error, VbError code, guint line, const char *what, const char *format,
-                     ...)
-{
-    va_list args;
-    va_start(args, format);
-    g_autofree char *message = g_strdup_vprintf(format, args);
-    va_end(args);
-    if (line > 0)
-        g_set_error(error, VB_ERROR, (int)code, "line %u: %s: %s", line, what, message);
-    else
-        g_set_error(error, VB_ERROR, (int)code, "%s: %s", what, message);
-    return FALSE;
-}
-
 /* Of an element that the domain has once; `reader` may be NULL. */
 #define LINE(path) (reader ? vb_xml_line_of(reader, path) : 0)
 #define INVALID(path, ...)                                                                         \
-    fail(error, VB_ERROR_INVALID_XML, LINE(path), "domain/" path, __VA_ARGS__)
+    vb_definition_fail(error, VB_ERROR_INVALID_XML, LINE(path), "domain/" path, __VA_ARGS__)
 #define INVALID_DEVICE(info, what, ...)                                                            \
-    fail(error, VB_ERROR_INVALID_XML, (info)->line, what, __VA_ARGS__)
+    vb_definition_fail(error, VB_ERROR_INVALID_XML, (info)->line, what, __VA_ARGS__)
 
 /* --- the domain itself --- */
 
-static gboolean is_name(const char *name)
-{
-    gboolean blank = TRUE;
-
-    for (const char *p = name; *p; p = g_utf8_next_char(p)) {
-        gunichar character = g_utf8_get_char(p);
-
-        if (character == '/' || g_unichar_iscntrl(character))
-            return FALSE;
-        blank &= g_unichar_isspace(character);
-    }
-    return !blank && strlen(name) <= MAX_NAME;
-}
-
 static gboolean check_identity(const VbDomainDef *def, VbXmlReader *reader, GError **error)
 {
-    if (!def->name || !is_name(def->name))
-        return INVALID("name",
-                       "a name has 1 to %d bytes, not all of them blank, without '/' and control "
-                       "characters",
-                       MAX_NAME);
-    /* They name files and directories. */
-    if (g_str_equal(def->name, ".") || g_str_equal(def->name, ".."))
-        return INVALID("name", "'%s' is not a name", def->name);
+    if (!vb_definition_is_name(def->name))
+        return INVALID("name", "a name has 1 to 255 bytes, not all of them blank, without '/' and "
+                               "control characters, and is not '.' or '..'");
     if (!g_uuid_string_is_valid(def->uuid))
         return INVALID("uuid", "'%s' is not a UUID", def->uuid);
     if (def->memory == 0)
@@ -85,8 +48,8 @@ static gboolean check_os(const VbDomainDef *def, VbXmlReader *reader, GError **e
     const VbOsDef *os = &def->os;
 
     if (!g_str_equal(os->arch, "x86_64"))
-        return fail(error, VB_ERROR_NOT_SUPPORTED, LINE("os/type"), "domain/os/type",
-                    "architecture '%s' is not supported", os->arch);
+        return vb_definition_fail(error, VB_ERROR_NOT_SUPPORTED, LINE("os/type"), "domain/os/type",
+                                  "architecture '%s' is not supported", os->arch);
     if (!vb_is_word(os->machine, "_.-"))
         return INVALID("os/type", "'%s' is not a machine type", os->machine);
     if (!os->kernel && (os->initrd || os->cmdline))
@@ -449,18 +412,18 @@ static gboolean check_infos(const VbDomainDef *def, GError **error)
         const VbDeviceInfo *info = ref->info;
 
         if (info->address.type != VB_ADDRESS_NONE && info->address.type != ref->wants)
-            return fail(error, VB_ERROR_INVALID_XML, info->line, ref->name,
-                        "an address of type '%s' does not fit",
-                        vb_address_type_to_string(info->address.type));
+            return vb_definition_fail(error, VB_ERROR_INVALID_XML, info->line, ref->name,
+                                      "an address of type '%s' does not fit",
+                                      vb_address_type_to_string(info->address.type));
         if (info->alias && !g_hash_table_add(aliases, info->alias))
-            return fail(error, VB_ERROR_INVALID_XML, info->line, ref->name,
-                        "two devices have the alias '%s'", info->alias);
+            return vb_definition_fail(error, VB_ERROR_INVALID_XML, info->line, ref->name,
+                                      "two devices have the alias '%s'", info->alias);
         if (info->boot_order && def->os.n_boot > 0)
-            return fail(error, VB_ERROR_INVALID_XML, info->line, ref->name,
-                        "a boot order of devices excludes <boot dev=…> in <os>");
+            return vb_definition_fail(error, VB_ERROR_INVALID_XML, info->line, ref->name,
+                                      "a boot order of devices excludes <boot dev=…> in <os>");
         if (info->boot_order && !g_hash_table_add(orders, GUINT_TO_POINTER(info->boot_order)))
-            return fail(error, VB_ERROR_INVALID_XML, info->line, ref->name,
-                        "two devices have the boot order %u", info->boot_order);
+            return vb_definition_fail(error, VB_ERROR_INVALID_XML, info->line, ref->name,
+                                      "two devices have the boot order %u", info->boot_order);
     }
     return TRUE;
 }

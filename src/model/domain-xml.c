@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "definition.h"
 #include "device-xml.h"
 #include "disk-xml.h"
 #include "domain-defaults.h"
@@ -61,26 +62,6 @@ static guint64 parse_memory(VbXmlReader *reader, VbXmlElement *element)
     return (bytes + 1023) / 1024 * 1024;
 }
 
-static void parse_uuid(VbXmlReader *reader, VbXmlElement *domain, VbDomainDef *def)
-{
-    VbXmlElement *element = vb_xml_child(reader, domain, "uuid");
-    if (!element)
-        return;
-
-    g_autofree char *text = vb_xml_text(reader, element);
-    g_autofree char *uuid = text ? g_ascii_strdown(text, -1) : NULL;
-    if (uuid && strlen(uuid) == 32) {
-        char *dashed = g_strdup_printf("%.8s-%.4s-%.4s-%.4s-%.12s", uuid, uuid + 8, uuid + 12,
-                                       uuid + 16, uuid + 20);
-        g_free(uuid);
-        uuid = dashed;
-    }
-    if (!uuid || !g_uuid_string_is_valid(uuid))
-        vb_xml_fail(reader, element, VB_ERROR_INVALID_XML, "'%s' is not a UUID", text ? text : "");
-    else
-        def->uuid = g_steal_pointer(&uuid);
-}
-
 static void parse_metadata(VbXmlReader *reader, VbXmlElement *domain, VbDomainDef *def)
 {
     VbXmlElement *element = vb_xml_child(reader, domain, "metadata");
@@ -117,7 +98,7 @@ static void parse_identity(VbXmlReader *reader, VbXmlElement *domain, VbXmlFlags
         def->id = id;
     if ((element = vb_xml_required_child(reader, domain, "name")))
         def->name = vb_xml_text(reader, element);
-    parse_uuid(reader, domain, def);
+    def->uuid = vb_definition_parse_uuid(reader, domain);
     def->title = vb_xml_child_text(reader, domain, "title");
     if ((element = vb_xml_child(reader, domain, "description")))
         def->description = vb_xml_prose(reader, element);

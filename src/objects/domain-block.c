@@ -186,7 +186,8 @@ static gboolean prepare_copy(VbCall *call, gpointer data, GError **error)
     return TRUE;
 }
 
-/* `target` NULL: the core makes up a file in this format, beside the disk's image. */
+/* `target` NULL: the core makes up a file in this format, beside the image that the disk has now.
+ */
 static void add_backup(VbCall *call, VbDomain *domain, GPtrArray *specs, const VbDiskDef *disk,
                        const VbDiskSource *target, VbDiskFormat format)
 {
@@ -194,6 +195,8 @@ static void add_backup(VbCall *call, VbDomain *domain, GPtrArray *specs, const V
 
     spec->target = vb_disk_source_copy(target);
     spec->target_format = format;
+    if (target == NULL && disk->source != NULL)
+        spec->beside = g_strdup(disk->source->path);
     g_ptr_array_add(specs, spec);
     if (target != NULL || disk->source != NULL)
         require_host_access(call, domain, target != NULL ? target : disk->source);

@@ -199,12 +199,12 @@ static GPtrArray *client_take_tasks(Client *client)
     return tasks;
 }
 
-static void client_deny(Client *client, const char *why)
+static void client_fail(Client *client, VbError code, const char *why)
 {
     g_autoptr(GPtrArray) tasks = client_take_tasks(client);
 
     for (guint i = 0; i < tasks->len; i++)
-        task_fail(tasks->pdata[i], VB_ERROR_ACCESS_DENIED, "%s", why);
+        task_fail(tasks->pdata[i], code, "%s", why);
 }
 
 /* ---- polkit -----------------------------------------------------------------------------------
@@ -283,6 +283,7 @@ static void check_wait_for_turn(Check *check, uid_t uid)
 static void client_got_uid(Client *client, uid_t uid)
 {
     VbAuthority *authority = client->authority;
+    g_autoptr(GError) error = NULL;
 
     vb_senders_set_uid(vb_bus_senders(authority->bus), client->sender, uid);
     if (client->checks.length == 0) {
@@ -292,6 +293,8 @@ static void client_got_uid(Client *client, uid_t uid)
 
         for (guint i = 0; i < tasks->len; i++)
             task_decide(tasks->pdata[i], uid);
+    } else if (!vb_sender_fits(client->sender, &error)) {
+        client_fail(client, VB_ERROR_LIMITS_EXCEEDED, error->message);
     } else {
         for (GList *link = client->checks.head; link != NULL; link = link->next)
             check_wait_for_turn(link->data, uid);
@@ -308,7 +311,7 @@ static void client_got_no_uid(Client *client, const char *why)
     if (client->checks.length == 0)
         client_release(client);
     else
-        client_deny(client, text);
+        client_fail(client, VB_ERROR_ACCESS_DENIED, text);
 }
 
 static void look_up_next(VbAuthority *authority);
@@ -376,7 +379,7 @@ static void on_sender_gone(const char *name, gpointer data)
     Client *client = g_hash_table_lookup(authority->clients, name);
 
     if (client != NULL && client->checks.length > 0)
-        client_deny(client, "the caller left the bus");
+        client_fail(client, VB_ERROR_ACCESS_DENIED, "the caller left the bus");
 }
 
 static gboolean on_cancelled(GCancellable *cancellable, gpointer data)

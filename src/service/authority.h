@@ -51,7 +51,8 @@ void vb_authority_check_async(VbAuthority *authority, const char *sender, const 
  *   VB_ERROR_INTERACTIVE_AUTHORIZATION_REQUIRED
  *                                        a person would have to be asked, and the caller's message
  *                                        does not allow it
- *   VB_ERROR_LIMITS_EXCEEDED             polkit or the bus refused one more question
+ *   VB_ERROR_LIMITS_EXCEEDED             polkit or the bus refused one more question; or the uid,
+ *                                        known by now, has too much waiting (vb_sender_fits())
  *   G_IO_ERROR_CANCELLED */
 gboolean vb_authority_check_finish(GAsyncResult *result, uid_t *ret_uid, GError **error);
 

@@ -115,20 +115,32 @@ void vb_senders_set_uid(VbSenders *senders, VbSender *sender, uid_t uid)
     sender->uid_known = TRUE;
 }
 
+static gboolean check_uid(const VbSender *sender, guint calls, gsize bytes, GError **error)
+{
+    if (sender->uid_waiting->calls + calls > VB_SENDER_CALLS_UID_MAX)
+        return vb_fail(error, VB_ERROR_LIMITS_EXCEEDED,
+                       "%d calls of this user wait for their answer already",
+                       VB_SENDER_CALLS_UID_MAX);
+    if (sender->uid_waiting->bytes + bytes > VB_SENDER_BYTES_UID_MAX)
+        return vb_fail(error, VB_ERROR_LIMITS_EXCEEDED,
+                       "the calls of this user that wait for their answer are larger than %d bytes",
+                       VB_SENDER_BYTES_UID_MAX);
+    return TRUE;
+}
+
+gboolean vb_sender_fits(const VbSender *sender, GError **error)
+{
+    return check_uid(sender, 0, 0, error);
+}
+
 gboolean vb_sender_enter(VbSender *sender, gsize bytes, GError **error)
 {
     if (sender->waiting.calls >= VB_SENDER_CALLS_MAX)
         return vb_fail(error, VB_ERROR_LIMITS_EXCEEDED,
                        "%d calls of this connection wait for their answer already",
                        VB_SENDER_CALLS_MAX);
-    if (sender->uid_waiting->calls >= VB_SENDER_CALLS_UID_MAX)
-        return vb_fail(error, VB_ERROR_LIMITS_EXCEEDED,
-                       "%d calls of this user wait for their answer already",
-                       VB_SENDER_CALLS_UID_MAX);
-    if (bytes > VB_SENDER_BYTES_UID_MAX - sender->uid_waiting->bytes)
-        return vb_fail(error, VB_ERROR_LIMITS_EXCEEDED,
-                       "the calls of this user that wait for their answer are larger than %d bytes",
-                       VB_SENDER_BYTES_UID_MAX);
+    if (!check_uid(sender, 1, bytes, error))
+        return FALSE;
     count(&sender->waiting, 1, bytes);
     count(sender->uid_waiting, 1, bytes);
     return TRUE;

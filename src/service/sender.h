@@ -57,8 +57,11 @@ VbSender *vb_senders_peek(VbSenders *senders, const char *name);
 /* Nothing if it is not known. */
 void vb_senders_forget(VbSenders *senders, const char *name);
 
-/* The bus has told whose it is. */
+/* The bus has told whose it is. What came from it before then may be more than its uid may have
+ * waiting: vb_sender_fits() tells. */
 void vb_senders_set_uid(VbSenders *senders, VbSender *sender, uid_t uid);
+/* VB_ERROR_LIMITS_EXCEEDED: more calls, or larger ones, wait than those of one uid may be. */
+gboolean vb_sender_fits(const VbSender *sender, GError **error);
 
 /* One more call of it waits, of so many bytes. VB_ERROR_LIMITS_EXCEEDED: too many do; it is not
  * counted. */

@@ -210,6 +210,27 @@ static void test_start_errors(void)
     core_job(fixture, domain, VB_JOB_PULL, "vda");
 }
 
+/* A backup without a target is made beside the image that its caller was authorized for, or not. */
+static void test_start_beside(void)
+{
+    g_autoptr(CoreFixture) fixture = core_fixture_new();
+    VbDomain *domain = core_running(fixture, "a", NULL);
+    GPtrArray *moved = g_ptr_array_new(), *same = g_ptr_array_new();
+    g_autoptr(CoreReply) refused = NULL, accepted = NULL;
+    VbJobSpec *spec = vb_job_spec_new(VB_JOB_BACKUP, "vda");
+
+    spec->beside = g_strdup("/elsewhere/a-vda.qcow2");
+    g_ptr_array_add(moved, spec);
+    refused = core_start_specs(fixture, domain, moved);
+    core_reply_assert_error(refused, VB_ERROR_INVALID_STATE, "/elsewhere/a-vda.qcow2");
+
+    spec = vb_job_spec_new(VB_JOB_BACKUP, "vda");
+    spec->beside = g_strdup("/images/a-vda.qcow2");
+    g_ptr_array_add(same, spec);
+    accepted = core_start_specs(fixture, domain, same);
+    core_reply_assert_ok(accepted);
+}
+
 static void test_start_busy_while_starting(void)
 {
     g_autoptr(CoreFixture) fixture = core_fixture_new();
@@ -391,6 +412,7 @@ int main(int argc, char **argv)
     g_test_add_func("/job/pivot/crash", test_crash_in_pivot);
     g_test_add_func("/job/start/errors", test_start_errors);
     g_test_add_func("/job/start/busy", test_start_busy_while_starting);
+    g_test_add_func("/job/start/beside", test_start_beside);
     g_test_add_func("/job/start/by-path", test_start_by_path);
     g_test_add_func("/job/start/ends-before-reply", test_ends_before_reply);
     g_test_add_data_func("/job/start/held-completed", JOB("duration='0'", ""),

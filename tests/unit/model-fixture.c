@@ -7,7 +7,7 @@
 #include <stdarg.h>
 #include <string.h>
 
-#define SCHEMA "/usr/share/libvirt/schemas/domain.rng"
+#define SCHEMAS "/usr/share/libvirt/schemas/"
 
 static int compare_names(gconstpointer a, gconstpointer b)
 {
@@ -85,9 +85,21 @@ void model_assert_error(GError **error, VbError code, ...)
     g_clear_error(error);
 }
 
+static char *schema_path(const char *kind)
+{
+    return g_strconcat(SCHEMAS, kind, ".rng", NULL);
+}
+
+gboolean model_has_schema_of(const char *kind)
+{
+    g_autofree char *path = schema_path(kind);
+
+    return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
 gboolean model_has_schema(void)
 {
-    return g_file_test(SCHEMA, G_FILE_TEST_EXISTS);
+    return model_has_schema_of("domain");
 }
 
 static void collect_message(void *data, const char *format, ...) G_GNUC_PRINTF(2, 3);
@@ -99,16 +111,21 @@ static void collect_message(void *data, const char *format, ...)
     va_end(args);
 }
 
-gboolean model_is_valid(const char *document, char **ret_message)
+gboolean model_is_valid_as(const char *kind, const char *document, char **ret_message)
 {
+    /* Kept for the life of the program: it takes longer to read than all documents together. */
     static xmlRelaxNG *schema;
+    static char *schema_kind;
     g_autoptr(GString) message = g_string_new(NULL);
 
-    if (!model_has_schema())
+    if (!model_has_schema_of(kind))
         return TRUE;
-    /* Kept for the life of the program: it takes longer to read than all documents together. */
+    g_assert_true(!schema_kind || g_str_equal(kind, schema_kind));
     if (!schema) {
-        xmlRelaxNGParserCtxt *parser = xmlRelaxNGNewParserCtxt(SCHEMA);
+        g_autofree char *path = schema_path(kind);
+        xmlRelaxNGParserCtxt *parser = xmlRelaxNGNewParserCtxt(path);
+
+        schema_kind = g_strdup(kind);
         schema = xmlRelaxNGParse(parser);
         xmlRelaxNGFreeParserCtxt(parser);
     }
@@ -123,4 +140,9 @@ gboolean model_is_valid(const char *document, char **ret_message)
     if (result != 0)
         *ret_message = g_strdup(message->str);
     return result == 0;
+}
+
+gboolean model_is_valid(const char *document, char **ret_message)
+{
+    return model_is_valid_as("domain", document, ret_message);
 }

@@ -20,7 +20,10 @@ char *model_document(const char *machine, const char *devices);
  */
 void model_assert_error(GError **error, VbError code, ...) G_GNUC_NULL_TERMINATED;
 
-/* Is `document` valid against libvirt's schema for domains? FALSE with a message. TRUE where there
- * is no schema: ask model_has_schema(). */
+/* Is `document` valid against libvirt's schema for "domain" or "network", of which a program may
+ * use one? FALSE with a message. TRUE where there is no schema: ask model_has_schema_of(). */
+gboolean model_has_schema_of(const char *kind);
+gboolean model_is_valid_as(const char *kind, const char *document, char **ret_message);
+/* For domains. */
 gboolean model_has_schema(void);
 gboolean model_is_valid(const char *document, char **ret_message);

@@ -55,11 +55,12 @@ static void test_schema(void)
 {
     g_autofree char *message = NULL;
 
-    if (!network_has_schema()) {
+    if (!model_has_schema_of("network")) {
         g_test_skip("libvirt's schemas are not installed: dumps were not validated");
         return;
     }
-    g_assert_false(network_is_valid("<network><name>x</name><nonsense/></network>", &message));
+    g_assert_false(
+        model_is_valid_as("network", "<network><name>x</name><nonsense/></network>", &message));
     g_assert_nonnull(message);
 }
 

@@ -1,13 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
- * Owns the documents of networks and libvirt's schema for them. */
+ * Owns the documents of networks. */
 #include "network-fixture.h"
 
-#include <libxml/parser.h>
-#include <libxml/relaxng.h>
-#include <stdarg.h>
-#include <string.h>
-
-#define SCHEMA "/usr/share/libvirt/schemas/network.rng"
+#include "model-fixture.h"
 
 char *network_documents_dir(void)
 {
@@ -56,45 +51,6 @@ VbNetworkDef *network_define(const char *xml, VbXmlFlags flags)
     return def;
 }
 
-gboolean network_has_schema(void)
-{
-    return g_file_test(SCHEMA, G_FILE_TEST_EXISTS);
-}
-
-static void collect_message(void *data, const char *format, ...) G_GNUC_PRINTF(2, 3);
-static void collect_message(void *data, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    g_string_append_vprintf(data, format, args);
-    va_end(args);
-}
-
-gboolean network_is_valid(const char *document, char **ret_message)
-{
-    static xmlRelaxNG *schema;
-    g_autoptr(GString) message = g_string_new(NULL);
-
-    if (!network_has_schema())
-        return TRUE;
-    if (!schema) {
-        xmlRelaxNGParserCtxt *parser = xmlRelaxNGNewParserCtxt(SCHEMA);
-        schema = xmlRelaxNGParse(parser);
-        xmlRelaxNGFreeParserCtxt(parser);
-    }
-    g_assert_nonnull(schema);
-    xmlDoc *doc = xmlReadMemory(document, (int)strlen(document), NULL, NULL, XML_PARSE_NONET);
-    g_assert_nonnull(doc);
-    xmlRelaxNGValidCtxt *validator = xmlRelaxNGNewValidCtxt(schema);
-    xmlRelaxNGSetValidErrors(validator, collect_message, collect_message, message);
-    int result = xmlRelaxNGValidateDoc(validator, doc);
-    xmlRelaxNGFreeValidCtxt(validator);
-    xmlFreeDoc(doc);
-    if (result != 0)
-        *ret_message = g_strdup(message->str);
-    return result == 0;
-}
-
 void network_check_round_trip(const char *xml, VbXmlFlags flags, VbFormatFlags format)
 {
     g_autoptr(VbNetworkDef) def = network_define(xml, flags);
@@ -111,6 +67,6 @@ void network_check_round_trip(const char *xml, VbXmlFlags flags, VbFormatFlags f
     g_assert_true(g_str_has_suffix(dump, "</network>\n"));
     vb_network_def_validate(copy, &error);
     g_assert_no_error(error);
-    if (!network_is_valid(dump, &message))
+    if (!model_is_valid_as("network", dump, &message))
         g_error("%s\n%s", message, dump);
 }

@@ -14,10 +14,5 @@ char *network_documents_dir(void);
 /* Parses what must parse. */
 VbNetworkDef *network_define(const char *xml, VbXmlFlags flags);
 
-/* Is `document` valid against libvirt's schema for networks? FALSE with a message. TRUE where there
- * is no schema: ask network_has_schema(). */
-gboolean network_has_schema(void);
-gboolean network_is_valid(const char *document, char **ret_message);
-
 /* What is written must be read again and say the same, be valid, and be what a copy writes. */
 void network_check_round_trip(const char *xml, VbXmlFlags flags, VbFormatFlags format);

@@ -374,6 +374,32 @@ static void test_no_bus(void)
     assert_errors(&outcome, 3, VB_ERROR, VB_ERROR_ACCESS_DENIED, ACTION);
 }
 
+/* What of it waited while its uid was unknown is too much for that uid: then nothing of it goes to
+ * polkit. Others of the uid go on. */
+static void test_too_much(void)
+{
+    g_auto(Outcome) refused = outcome_new(), allowed = outcome_new();
+    g_autoptr(Peer) peer = peer_new_for_many();
+    VbSenders *senders = vb_bus_senders(peer->bus);
+    VbSender *full = vb_senders_get(senders, ":1001.0");
+    g_autoptr(GError) error = NULL;
+
+    vb_senders_set_uid(senders, full, 1001);
+    g_assert_true(vb_sender_enter(full, VB_SENDER_BYTES_UID_MAX, &error));
+    g_assert_true(vb_sender_enter(vb_senders_get(senders, ":1001.1"), 1, &error));
+    ask(peer, &refused, ":1001.1", FALSE, NULL, NULL);
+    ask(peer, &refused, ":1001.1", TRUE, NULL, NULL);
+    VB_WAIT_FOR(refused.n == 2);
+    for (guint i = 0; i < 2; i++)
+        g_assert_error((GError *)refused.errors->pdata[i], VB_ERROR, VB_ERROR_LIMITS_EXCEEDED);
+    g_assert_cmpuint(peer->questions->len, ==, 0);
+
+    ask(peer, &allowed, ":1001.0", FALSE, NULL, NULL);
+    peer_polkit_answer(peer_wait_question(peer, 1), "yes");
+    VB_WAIT_FOR(allowed.n == 1);
+    g_assert_cmpuint(allowed.allowed, ==, 1);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -383,6 +409,7 @@ int main(int argc, char **argv)
     g_test_add_func("/service/authority-limits/order", test_order);
     g_test_add_func("/service/authority-limits/lookups", test_lookups);
     g_test_add_func("/service/authority-limits/leave", test_leave);
+    g_test_add_func("/service/authority-limits/too-much", test_too_much);
     g_test_add_func("/service/authority-limits/cancel", test_cancel);
     g_test_add_func("/service/authority-limits/free", test_free);
     g_test_add_func("/service/authority-limits/no-bus", test_no_bus);

@@ -133,6 +133,30 @@ static void test_waiting_bytes(void)
     vb_senders_free(senders);
 }
 
+/* What came before the uid was known is too much for it: that is told, and it gets no better. */
+static void test_waiting_unknown(void)
+{
+    VbSenders *senders = vb_senders_new();
+    VbSender *one = get(senders, 1), *two = get(senders, 2);
+    g_autoptr(GError) error = NULL;
+
+    vb_senders_set_uid(senders, one, 1000);
+    g_assert_true(vb_sender_enter(one, VB_SENDER_BYTES_UID_MAX, &error));
+    g_assert_true(vb_sender_fits(one, &error));
+    g_assert_true(vb_sender_enter(two, 10, &error));
+    g_assert_true(vb_sender_fits(two, &error));
+    vb_senders_set_uid(senders, two, 1000);
+    g_assert_false(vb_sender_fits(two, &error));
+    g_assert_error(error, VB_ERROR, VB_ERROR_LIMITS_EXCEEDED);
+    assert_full(one, "bytes");
+    assert_full(two, "bytes");
+    vb_sender_leave(two, 10);
+    g_clear_error(&error);
+    g_assert_true(vb_sender_fits(two, &error));
+    g_assert_no_error(error);
+    vb_senders_free(senders);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -141,5 +165,6 @@ int main(int argc, char **argv)
     g_test_add_func("/service/sender/waiting-sender", test_waiting_sender);
     g_test_add_func("/service/sender/waiting-uid", test_waiting_uid);
     g_test_add_func("/service/sender/waiting-bytes", test_waiting_bytes);
+    g_test_add_func("/service/sender/waiting-unknown", test_waiting_unknown);
     return g_test_run();
 }

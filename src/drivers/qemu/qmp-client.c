@@ -8,7 +8,7 @@
  * at a time: when GTask puts a callback off to an idle source, delivery waits for that callback.
  *
  * A QEMU may be hostile. What it says is worked off in slices, and what it was not asked takes a
- * quarter of the thread's time (time-share.h): the rest waits in the socket, and then in QEMU.
+ * twentieth of the thread's time (time-share.h): the rest waits in the socket, and then in QEMU.
  */
 #include "qmp-client.h"
 
@@ -22,7 +22,7 @@
 
 #define READ_SIZE ((gsize)64 * 1024)           /* at most, in one dispatch */
 #define SLICE_US 1000                          /* of work, before others have their turn */
-#define FLOOD_US G_USEC_PER_SEC                /* it has had to wait that long in all */
+#define FLOOD_US (G_USEC_PER_SEC / 2)          /* it has had to wait that long in all */
 #define HELD_MAX_SIZE ((gsize)4 * 1024 * 1024) /* received while events are held */
 #define HELD_MAX_EVENTS 10000u
 #define MAX_CALLS 1024u       /* without a reply */

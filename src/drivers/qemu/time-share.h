@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * VbTimeShare: how much of the main thread one peer may take. It has a credit, and once that is
- * spent a quarter of the time that passes: so whatever one QEMU says, the others are served. Used
+ * spent a twentieth of the time that passes: so whatever one QEMU says, the others are served. Used
  * by the QMP client; part of it. All times are in µs. */
 #pragma once
 
 #include <glib.h>
 
-#define VB_TIME_SHARE_CREDIT G_USEC_PER_SEC /* of the thread's time, at once */
-#define VB_TIME_SHARE_PART 4                /* then one part in so many */
+#define VB_TIME_SHARE_CREDIT (G_USEC_PER_SEC / 10) /* of the thread's time, at once */
+#define VB_TIME_SHARE_PART 20                      /* then one part in so many */
 
 /* Zeroed at the beginning. */
 typedef struct {

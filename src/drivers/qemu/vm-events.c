@@ -198,9 +198,9 @@ static void on_balloon(VbQemuVm *vm, JsonObject *data)
     }
 }
 
-/* What a signal costs the bus and all who listen, in µs: a QEMU can have 1000 of these handled at
+/* What a signal costs the bus and all who listen, in µs: a QEMU can have 500 of these handled at
  * once, and 250 a second after that. */
-#define SIGNAL_US 1000
+#define SIGNAL_US 200
 
 static const struct {
     const char *name;
