@@ -5,12 +5,12 @@
 #include "bus.h"
 
 #include <errno.h>
-#include <time.h>
 
 #include "admission.h"
 #include "bus-source.h"
 #include "error.h"
 #include "errors.h"
+#include "thread-time.h"
 
 struct VbBus {
     sd_bus *connection;
@@ -64,22 +64,13 @@ static int bus_filter(sd_bus_message *message, void *data, sd_bus_error *ret_err
     return bus->filter != NULL && bus->filter(message, bus->filter_data);
 }
 
-/* µs of processor time; that others had the processor meanwhile is no caller's fault. */
-static gint64 thread_time(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-    return time.tv_sec * G_USEC_PER_SEC + time.tv_nsec / 1000;
-}
-
 static int bus_process(sd_bus *connection, gpointer data)
 {
     VbBus *bus = data;
-    gint64 start = thread_time();
+    gint64 start = vb_thread_time();
     int r = sd_bus_process(connection, NULL);
 
-    vb_admission_message_done(bus->admission, thread_time() - start);
+    vb_admission_message_done(bus->admission, vb_thread_time() - start);
     return r;
 }
 

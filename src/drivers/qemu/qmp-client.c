@@ -18,6 +18,7 @@
 #include "fd.h"
 #include "json-get.h"
 #include "json-limits.h"
+#include "thread-time.h"
 #include "time-share.h"
 
 #define READ_SIZE ((gsize)64 * 1024)           /* at most, in one dispatch */
@@ -388,7 +389,7 @@ static void handle_message(VbQmp *qmp, JsonNode *node)
  * slice that began at `begin` (of the thread's time) is over. */
 static void deliver(VbQmp *qmp, gint64 begin)
 {
-    gint64 now = vb_time_share_clock();
+    gint64 now = vb_thread_time();
 
     qmp->backlog = FALSE;
     while (qmp->returning == 0) {
@@ -405,7 +406,7 @@ static void deliver(VbQmp *qmp, gint64 begin)
             return;
         }
         gint64 before = now;
-        now = vb_time_share_clock();
+        now = vb_thread_time();
         if (!qmp->asked)
             vb_time_share_charge(&qmp->share, now - before);
         qmp->asked = FALSE;
@@ -592,14 +593,14 @@ static gint64 note_wait(VbQmp *qmp, gint64 before)
 static gboolean pump(GSource *source, GSourceFunc callback, gpointer data)
 {
     VbQmp *qmp = g_rc_box_acquire(((VbQmpSource *)source)->qmp);
-    gint64 begin = vb_time_share_clock();
+    gint64 begin = vb_thread_time();
     gint64 wait = share_wait(qmp);
 
     if (wait == 0 && qmp->source && has_turn(qmp)) {
         if (qmp->fd_tag && qmp->returning == 0 && !qmp->backlog &&
             (qmp->unwritable || (g_source_query_unix_fd(source, qmp->fd_tag) & ~G_IO_OUT)))
             read_chunk(qmp);
-        vb_time_share_charge(&qmp->share, vb_time_share_clock() - begin);
+        vb_time_share_charge(&qmp->share, vb_thread_time() - begin);
         deliver(qmp, begin);
     }
     expire_calls(qmp);

@@ -3,16 +3,6 @@
  * A bucket that leaks at the peer's part of the time that passes. */
 #include "time-share.h"
 
-#include <time.h>
-
-gint64 vb_time_share_clock(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (gint64)now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000;
-}
-
 void vb_time_share_charge(VbTimeShare *share, gint64 used)
 {
     share->spent += used;

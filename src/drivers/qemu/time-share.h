@@ -16,10 +16,7 @@ typedef struct {
     gint64 since; /* monotonic: when `spent` was right */
 } VbTimeShare;
 
-/* The thread's own time: what other processes do meanwhile is not on the peer's account. */
-gint64 vb_time_share_clock(void);
-
-/* The peer has taken so much of that time. */
+/* The peer has taken so much of that time (vb_thread_time()). */
 void vb_time_share_charge(VbTimeShare *share, gint64 used);
 
 /* How long it has to wait at `now` (monotonic); 0: not at all. */
