@@ -9,21 +9,39 @@
 #include <signal.h>
 #include <string.h>
 
+/* A copy in the fixture's directory: its QEMU's user may not reach where we were built. */
+static char *lend(JobsFixture *fixture, const char *path, const char *name)
+{
+    char *copy = jobs_path(fixture, name);
+    g_autofree char *contents = NULL;
+    g_autoptr(GError) error = NULL;
+    gsize length;
+
+    g_file_get_contents(path, &contents, &length, &error);
+    g_assert_no_error(error);
+    g_file_set_contents_full(copy, contents, (gssize)length, G_FILE_SET_CONTENTS_NONE, 0755,
+                             &error);
+    g_assert_no_error(error);
+    return copy;
+}
+
 /* Makes a domain of a transcript. With `hold` it stops at each pause of the recording until
  * replay_continue(). `answers` are fixed ones for commands that are not recorded, or NULL. */
 static JobsFixture *replay_new(const char *transcript, gboolean hold, const char *answers)
 {
     JobsFixture *fixture = jobs_fixture_new();
     g_autofree char *file = jobs_path(fixture, "answers");
+    g_autofree char *source = g_strdup_printf("%s/%s.txt", VB_TEST_TRANSCRIPTS, transcript);
+    g_autofree char *script = lend(fixture, source, "transcript");
+    g_autofree char *program = lend(fixture, VB_TEST_FAKE_QEMU, "fake-qemu");
     g_autofree char *body = NULL;
 
     g_assert_true(g_file_set_contents(file, answers ? answers : "{}", -1, NULL));
-    body = g_strdup_printf("export FAKE_QEMU_SCRIPT='%s/%s.txt'\n"
+    body = g_strdup_printf("export FAKE_QEMU_SCRIPT='%s'\n"
                            "export FAKE_QEMU_ANSWERS='%s'\n"
                            "%s"
                            "exec '%s' \"$@\"\n",
-                           VB_TEST_TRANSCRIPTS, transcript, file,
-                           hold ? "export FAKE_QEMU_HOLD=1\n" : "", VB_TEST_FAKE_QEMU);
+                           script, file, hold ? "export FAKE_QEMU_HOLD=1\n" : "", program);
     jobs_set_emulator(fixture, body);
     jobs_make_chain(fixture);
     jobs_start_domain(fixture, "top", NULL);
