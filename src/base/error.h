@@ -29,6 +29,10 @@ typedef enum {
     VB_ERROR_BLOCK_JOB_NOT_READY, /* pivot before the job is ready */
     VB_ERROR_BLOCK_JOB_CANCELED,  /* what was waited for did not come: the job was canceled */
     VB_ERROR_BLOCK_JOB_FAILED,    /* what was waited for did not come: the job failed */
+    VB_ERROR_NO_NETWORK,          /* no network of that name or UUID */
+    VB_ERROR_NETWORK_EXISTS,      /* that name or UUID is taken */
+    VB_ERROR_NETWORK_RUNNING,     /* the network is active already */
+    VB_ERROR_NETWORK_NOT_RUNNING, /* the network must be active for this */
     VB_ERROR_HYPERVISOR,          /* QEMU refused or failed; its own text is at the end */
     VB_N_ERRORS
 } VbError;

@@ -19,15 +19,18 @@ typedef struct {
     GDestroyNotify destroy;
 } VbHostDriver;
 
+typedef struct VbHostNetworks VbHostNetworks;
+
 struct VbHost {
     const VbPaths *paths;
     VbStore *store;
     const VbDriverEvents *events;
     gpointer user_data;
-    GArray *drivers;      /* of VbHostDriver */
-    GHashTable *by_uuid;  /* uuid → VbDomain (owned) */
-    GHashTable *by_name;  /* name → VbDomain */
-    GHashTable *reserved; /* names and UUIDs of definitions that are being written */
+    GArray *drivers;          /* of VbHostDriver */
+    GHashTable *by_uuid;      /* uuid → VbDomain (owned) */
+    GHashTable *by_name;      /* name → VbDomain */
+    GHashTable *reserved;     /* names and UUIDs of definitions that are being written */
+    VbHostNetworks *networks; /* NULL: there is no network driver */
     guint next_job, next_id;
     char **image_directories; /* NULL: no restriction */
     GPtrArray *orphans;       /* domains that are gone and have jobs yet, owned: until announced */
@@ -47,6 +50,12 @@ void vb_host_keep_concluded(VbHost *host, VbJob *job);
 void vb_host_forget_concluded(VbHost *host, VbJob *job);
 /* Those whose time is over go; the timer is set for the next one. */
 void vb_host_expire_concluded(VbHost *host);
+
+/* What is stored must be read again: what was added to a document of `size` bytes counts, too. */
+gboolean vb_host_check_size(const char *kind, const char *name, gsize size, GError **error);
+/* Each <uuid>.xml in `directory`. */
+typedef void (*VbLoadFunc)(VbHost *host, const char *path, const char *uuid);
+void vb_host_load_definitions(VbHost *host, const char *directory, VbLoadFunc func);
 
 /* Emits to the objects. */
 #define VB_EMIT(host, member, ...)                                                                 \
@@ -90,6 +99,9 @@ struct VbDomain {
         const char *reason;
     } gone;
 
+    gboolean ports_open; /* of the live definition: they have to be closed */
+    gboolean replug;     /* it could not be told of its networks: owed once it can */
+
     gboolean definition_locked;
     GQueue definition_turns; /* who waits for it */
 
@@ -122,6 +134,24 @@ gboolean vb_domain_load_record(VbDomain *domain, GKeyFile *record, GError **erro
 GKeyFile *vb_record_read(const char *path, const char *group, GError **error);
 /* One that cannot be written is logged, and keeps nothing back. */
 void vb_record_write(const char *path, GKeyFile *record, const char *domain, const char *job);
+
+/* ---- networks, as the host and the domains see them: network-private.h has the rest ---- */
+
+/* Drops what is in memory, and stops nothing. */
+void vb_host_free_networks(VbHost *host);
+/* Reads the definitions, then finds the networks that are active, each under a deadline of 5 s.
+ * Never fails: g_task_propagate_boolean(). */
+void vb_host_load_networks_async(VbHost *host, GAsyncReadyCallback callback, gpointer user_data);
+/* Starts those that are marked for it; returns, as above, when all have ended, well or not. */
+void vb_host_autostart_networks_async(VbHost *host, GAsyncReadyCallback callback,
+                                      gpointer user_data);
+
+/* A domain that was found again has the ports of its live definition. */
+void vb_domain_load_ports(VbDomain *domain);
+/* Once nobody uses them any more. The properties that changed, for who announces them. */
+VbDomainProps vb_domain_close_ports(VbDomain *domain);
+/* Its interfaces on networks, as these are now: plugged in and up, or down. */
+void vb_domain_replug(VbDomain *domain);
 
 /* ---- job ---- */
 

@@ -129,6 +129,8 @@ static void operation_done(GObject *source, GAsyncResult *result, gpointer user_
     g_autoptr(GPtrArray) clients = g_ptr_array_ref(operation->clients);
     if (!displaced)
         domain->operation = NULL;
+    if (domain->replug && !domain->operation)
+        vb_domain_replug(domain);
     answer_displaced(operation, error);
     answer(clients, error);
     operation_free(operation);

@@ -200,6 +200,7 @@ void vb_domain_save(VbDomain *domain)
     g_key_file_set_boolean(record, "domain", "config-pending", info->config_pending);
     g_key_file_set_boolean(record, "domain", "stopping", domain->stopping);
     g_key_file_set_boolean(record, "domain", "started", domain->was_started);
+    g_key_file_set_boolean(record, "domain", "ports", domain->ports_open);
     if (info->driver->save)
         info->driver->save(domain->driver_self, domain, record);
     vb_record_write(path, record, info->uuid, NULL);
@@ -234,6 +235,7 @@ gboolean vb_domain_load_record(VbDomain *domain, GKeyFile *record, GError **erro
     domain->info.config_pending = g_key_file_get_boolean(record, "domain", "config-pending", NULL);
     domain->stopping = g_key_file_get_boolean(record, "domain", "stopping", NULL);
     domain->was_started = g_key_file_get_boolean(record, "domain", "started", NULL);
+    domain->ports_open = g_key_file_get_boolean(record, "domain", "ports", NULL);
     return TRUE;
 }
 
@@ -342,6 +344,8 @@ void vb_domain_set_responsive(VbDomain *domain, gboolean responsive)
         return;
     domain->info.responsive = responsive;
     VB_EMIT(domain->host, domain_changed, domain, VB_DOMAIN_PROP_RESPONSIVE);
+    if (responsive && domain->replug)
+        vb_domain_replug(domain);
 }
 
 void vb_domain_set_stopping(VbDomain *domain)
@@ -395,7 +399,7 @@ void vb_domain_gone(VbDomain *domain, VbDomainState state, const char *reason)
     domain->unreconciled = FALSE;
 
     gboolean was_started = domain->was_started;
-    VbDomainProps props = VB_DOMAIN_PROP_DEFINITION;
+    VbDomainProps props = VB_DOMAIN_PROP_DEFINITION | vb_domain_close_ports(domain);
     if (!was_started && state == VB_DOMAIN_CRASHED) {
         /* A start that came to nothing. */
         state = VB_DOMAIN_SHUT_OFF;

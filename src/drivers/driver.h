@@ -19,6 +19,7 @@
 typedef struct VbHost VbHost;
 typedef struct VbDomain VbDomain;
 typedef struct VbJob VbJob;
+typedef struct VbNetwork VbNetwork;
 
 /* ---- upwards ----------------------------------------------------------------------------------
  */
@@ -34,6 +35,7 @@ typedef enum {
     VB_DOMAIN_PROP_BLOCK_JOBS = 1 << 6,
     VB_DOMAIN_PROP_RESPONSIVE = 1 << 7,
     VB_DOMAIN_PROP_DEFINITION = 1 << 8, /* title, memory, vcpus, disks, interfaces, graphics … */
+    VB_DOMAIN_PROP_ADDRESSES = 1 << 9,
 } VbDomainProps;
 
 /* Which properties of a job changed. */
@@ -48,6 +50,16 @@ typedef enum {
     VB_JOB_PROP_IO_STATUS = 1 << 7,
     VB_JOB_PROP_CANCELABLE = 1 << 8,
 } VbJobProps;
+
+/* Which properties of a network changed. */
+typedef enum {
+    VB_NETWORK_PROP_STATE = 1 << 0,
+    VB_NETWORK_PROP_PERSISTENT = 1 << 1,
+    VB_NETWORK_PROP_AUTOSTART = 1 << 2,
+    VB_NETWORK_PROP_CONFIG_PENDING = 1 << 3,
+    VB_NETWORK_PROP_DEFINITION = 1 << 4, /* title, bridge, addresses, forward mode … */
+    VB_NETWORK_PROP_LEASES = 1 << 5,
+} VbNetworkProps;
 
 /* What the objects are told. All on the main thread; nothing may be destroyed from within. */
 typedef struct {
@@ -65,6 +77,13 @@ typedef struct {
      */
     void (*job_concluded)(VbJob *job, gpointer user_data);
     void (*job_removed)(VbJob *job, gpointer user_data);
+
+    void (*network_added)(VbNetwork *network, gpointer user_data);
+    void (*network_changed)(VbNetwork *network, VbNetworkProps props, gpointer user_data);
+    /* "defined", "undefined", "started", "stopped", "updated"; with a reason, "" without one. */
+    void (*network_lifecycle)(VbNetwork *network, const char *event, const char *reason,
+                              gpointer user_data);
+    void (*network_removed)(VbNetwork *network, gpointer user_data);
 } VbDriverEvents;
 
 /* ---- downwards --------------------------------------------------------------------------------
@@ -163,6 +182,11 @@ typedef struct {
      * driver tries on, and calls vb_domain_reconnected() when it does). */
     void (*reconnect)(gpointer self, VbDomain *domain, GKeyFile *record, GTask *task);
     void (*resume_events)(gpointer self, VbDomain *domain);
+
+    /* Takes the link of an interface of the live definition (by its index there) up or down, as the
+     * guest sees it: its network has come back, or gone. NULL where there are no such interfaces.
+     * Returns a boolean. */
+    void (*set_link)(gpointer self, VbDomain *domain, guint interface, gboolean up, GTask *task);
 
     /* Starts the jobs, all or none. Before the task returns, nothing may be reported that is not
      * about a job that really began (a failed start never existed). Returns a boolean. */

@@ -97,18 +97,21 @@ static gboolean check_room(const Define *define, const VbDomain *existing, GErro
     return TRUE;
 }
 
-/* What is stored must be read again: what was added to the document counts, too. */
+gboolean vb_host_check_size(const char *kind, const char *name, gsize size, GError **error)
+{
+    if (size > VB_DEFINITION_MAX_SIZE)
+        return vb_fail(error, VB_ERROR_LIMITS_EXCEEDED,
+                       "the definition of %s '%s', as it is stored, has %" G_GSIZE_FORMAT
+                       " bytes, more than %" G_GSIZE_FORMAT,
+                       kind, name, size, VB_DEFINITION_MAX_SIZE);
+    return TRUE;
+}
+
 static gboolean check_size(const Define *define, GError **error)
 {
     g_autofree char *xml = vb_domain_def_format(define->def, VB_FORMAT_SECURE);
-    gsize size = strlen(xml);
 
-    if (size > VB_DEFINITION_MAX_SIZE)
-        return vb_fail(error, VB_ERROR_LIMITS_EXCEEDED,
-                       "the definition of domain '%s', as it is stored, has %" G_GSIZE_FORMAT
-                       " bytes, more than %" G_GSIZE_FORMAT,
-                       define->def->name, size, VB_DEFINITION_MAX_SIZE);
-    return TRUE;
+    return vb_host_check_size("domain", define->def->name, strlen(xml), error);
 }
 
 static void created(GObject *source, GAsyncResult *result, gpointer user_data)

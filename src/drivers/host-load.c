@@ -13,7 +13,8 @@
 #define RECONNECT_DEADLINE_MS 1000
 
 typedef struct {
-    guint pending; /* domains that have neither answered nor missed their deadline */
+    VbHost *host;
+    guint pending; /* domains that have neither answered nor missed their deadline; the networks */
     gboolean all_begun;
 } Load;
 
@@ -67,9 +68,8 @@ static void load_stored(VbHost *host, const char *path, const char *uuid)
     vb_host_insert(host, domain);
 }
 
-static void load_all_stored(VbHost *host)
+void vb_host_load_definitions(VbHost *host, const char *directory, VbLoadFunc func)
 {
-    g_autofree char *directory = g_build_filename(host->paths->state_dir, "domain", NULL);
     g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
     const char *name;
 
@@ -79,8 +79,15 @@ static void load_all_stored(VbHost *host)
         if (!g_str_has_suffix(name, ".xml"))
             continue;
         uuid[strlen(uuid) - strlen(".xml")] = '\0';
-        load_stored(host, path, uuid);
+        func(host, path, uuid);
     }
+}
+
+static void load_all_stored(VbHost *host)
+{
+    g_autofree char *directory = g_build_filename(host->paths->state_dir, "domain", NULL);
+
+    vb_host_load_definitions(host, directory, load_stored);
 }
 
 /* ---- jobs -------------------------------------------------------------------------------------
@@ -161,12 +168,23 @@ static void reconnect_free(Reconnect *reconnect)
     g_free(reconnect);
 }
 
+/* Both sides are known: what became of the networks reaches the guests. */
+static void replug_all(VbHost *host)
+{
+    g_autoptr(GPtrArray) domains = vb_host_domains(host);
+
+    for (guint i = 0; i < domains->len; i++)
+        vb_domain_replug(g_ptr_array_index(domains, i));
+}
+
 static void check_loaded(GTask *task)
 {
     Load *load = g_task_get_task_data(task);
 
-    if (load->all_begun && load->pending == 0)
-        g_task_return_boolean(task, TRUE);
+    if (!load->all_begun || load->pending > 0)
+        return;
+    replug_all(load->host);
+    g_task_return_boolean(task, TRUE);
 }
 
 static void no_longer_pending(Reconnect *reconnect)
@@ -347,8 +365,17 @@ static void load_running(VbHost *host, const char *uuid, GTask *load)
     host->next_id = MAX(host->next_id, domain->info.id + 1);
     if (!domain->info.persistent)
         vb_host_insert(host, domain);
+    vb_domain_load_ports(domain);
     load_jobs(domain);
     reconnect(domain, record, load);
+}
+
+static void networks_loaded(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(GTask) task = user_data;
+
+    ((Load *)g_task_get_task_data(task))->pending--;
+    check_loaded(task);
 }
 
 void vb_host_load_async(VbHost *host, GAsyncReadyCallback callback, gpointer user_data)
@@ -360,7 +387,12 @@ void vb_host_load_async(VbHost *host, GAsyncReadyCallback callback, gpointer use
     Load *load = g_new0(Load, 1);
     const char *name;
 
+    load->host = host;
     g_task_set_task_data(task, load, g_free);
+    if (host->networks) {
+        load->pending++;
+        vb_host_load_networks_async(host, networks_loaded, g_object_ref(task));
+    }
     load_all_stored(host);
     while (dir && (name = g_dir_read_name(dir)))
         if (g_uuid_string_is_valid(name))
@@ -389,7 +421,24 @@ static void autostart_done(GObject *source, GAsyncResult *result, gpointer user_
         vb_log_warning(domain->info.uuid, NULL, "autostart: %s", error->message);
 }
 
-/* Autostart is for the boot: not again when the daemon is restarted. */
+static void autostart_domains(GPtrArray *domains)
+{
+    for (guint i = 0; i < domains->len; i++) {
+        VbDomain *domain = g_ptr_array_index(domains, i);
+        if (domain->info.autostart && !domain->live)
+            vb_domain_operate_async(domain, VB_DOMAIN_OP_START, VB_DOMAIN_OP_FLAG_NONE,
+                                    autostart_done, vb_domain_ref(domain));
+    }
+}
+
+static void networks_started(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(GPtrArray) domains = user_data;
+
+    autostart_domains(domains);
+}
+
+/* Autostart is for the boot: not again when the daemon is restarted. Domains may need networks. */
 static void autostart(VbHost *host, GPtrArray *domains)
 {
     g_autofree char *mark = g_build_filename(host->paths->run_dir, "autostarted", NULL);
@@ -399,12 +448,10 @@ static void autostart(VbHost *host, GPtrArray *domains)
         return;
     if (!vb_store_write_record(mark, "1\n", 2, &error))
         vb_log_warning(NULL, NULL, "%s", error->message);
-    for (guint i = 0; i < domains->len; i++) {
-        VbDomain *domain = g_ptr_array_index(domains, i);
-        if (domain->info.autostart && !domain->live)
-            vb_domain_operate_async(domain, VB_DOMAIN_OP_START, VB_DOMAIN_OP_FLAG_NONE,
-                                    autostart_done, vb_domain_ref(domain));
-    }
+    if (host->networks)
+        vb_host_autostart_networks_async(host, networks_started, g_ptr_array_ref(domains));
+    else
+        autostart_domains(domains);
 }
 
 static void announce_jobs(VbDomain *domain)

@@ -69,6 +69,7 @@ void vb_host_free(VbHost *host)
             driver->destroy(driver->self);
     }
     g_array_unref(host->drivers);
+    vb_host_free_networks(host);
     g_strfreev(host->image_directories);
     g_free(host);
 }

@@ -37,13 +37,14 @@ const VbPaths *vb_host_paths(const VbHost *host);
 void vb_host_set_image_directories(VbHost *host, const char *const *directories);
 const char *const *vb_host_image_directories(const VbHost *host);
 
-/* Loads the stored definitions and the running domains, reconnects all of them in parallel under a
- * deadline of 1 s. Afterwards everything can be exported; recovered jobs are held until
- * vb_host_announce(). A file that cannot be read is set aside and stops nothing else. */
+/* Loads the stored definitions, the running domains and the active networks, reconnects all of them
+ * in parallel under a deadline, which is 1 s for a domain and 5 s for a network. Afterwards
+ * everything can be exported; recovered jobs are held until vb_host_announce(). A file that cannot
+ * be read is set aside and stops nothing else. */
 void vb_host_load_async(VbHost *host, GAsyncReadyCallback callback, gpointer user_data);
 gboolean vb_host_load_finish(VbHost *host, GAsyncResult *result, GError **error);
-/* The name is owned and the objects are exported: recovered ends are signalled now, and domains
- * that are marked for it are started (once a boot). */
+/* The name is owned and the objects are exported: recovered ends are signalled now, and networks
+ * that are marked for it are started (once a boot), then such domains. */
 void vb_host_announce(VbHost *host);
 
 /* Defines a domain, or defines an existing one (same UUID and name) again. Takes `def`.

@@ -84,9 +84,12 @@ gboolean vb_paths_make(const VbPaths *paths, GError **error)
         {paths->state_dir, NULL, 0711},
         {paths->state_dir, "domain", 0700},
         {paths->state_dir, "domain/autostart", 0700},
+        {paths->state_dir, "network", 0700},
+        {paths->state_dir, "network/autostart", 0700},
         {paths->state_dir, "nvram", 0711},
         {paths->run_dir, NULL, 0711},
         {paths->run_dir, "domains", 0700},
+        {paths->run_dir, "networks", 0711},
         {paths->run_dir, "access", 0700},
         {paths->run_dir, "qemu", 0711},
         {paths->cache_dir, NULL, 0700},
@@ -102,15 +105,40 @@ gboolean vb_paths_make(const VbPaths *paths, GError **error)
     return paths->session || make(images, 0711, error);
 }
 
-char *vb_paths_definition(const VbPaths *paths, const char *uuid)
+static char *definition(const VbPaths *paths, const char *kind, const char *uuid)
 {
     g_autofree char *name = g_strconcat(uuid, ".xml", NULL);
-    return g_build_filename(paths->state_dir, "domain", name, NULL);
+    return g_build_filename(paths->state_dir, kind, name, NULL);
+}
+
+static char *autostart(const VbPaths *paths, const char *kind, const char *uuid)
+{
+    return g_build_filename(paths->state_dir, kind, "autostart", uuid, NULL);
+}
+
+char *vb_paths_definition(const VbPaths *paths, const char *uuid)
+{
+    return definition(paths, "domain", uuid);
 }
 
 char *vb_paths_autostart(const VbPaths *paths, const char *uuid)
 {
-    return g_build_filename(paths->state_dir, "domain", "autostart", uuid, NULL);
+    return autostart(paths, "domain", uuid);
+}
+
+char *vb_paths_network_definition(const VbPaths *paths, const char *uuid)
+{
+    return definition(paths, "network", uuid);
+}
+
+char *vb_paths_network_autostart(const VbPaths *paths, const char *uuid)
+{
+    return autostart(paths, "network", uuid);
+}
+
+char *vb_paths_network_run(const VbPaths *paths, const char *uuid)
+{
+    return g_build_filename(paths->run_dir, "networks", uuid, NULL);
 }
 
 char *vb_paths_nvram(const VbPaths *paths, const char *uuid)

@@ -30,6 +30,10 @@ char *vb_paths_autostart(const VbPaths *paths,
                          const char *uuid); /* state_dir/domain/autostart/<uuid> */
 /* state_dir/nvram/<uuid>_VARS.fd: where a domain's variable store is when nobody said otherwise. */
 char *vb_paths_nvram(const VbPaths *paths, const char *uuid);
-char *vb_paths_domain_run(const VbPaths *paths, const char *uuid); /* run_dir/domains/<uuid> */
+/* state_dir/network/<uuid>.xml and state_dir/network/autostart/<uuid> */
+char *vb_paths_network_definition(const VbPaths *paths, const char *uuid);
+char *vb_paths_network_autostart(const VbPaths *paths, const char *uuid);
+char *vb_paths_network_run(const VbPaths *paths, const char *uuid); /* run_dir/networks/<uuid> */
+char *vb_paths_domain_run(const VbPaths *paths, const char *uuid);  /* run_dir/domains/<uuid> */
 /* What QEMU itself makes and removes: run_dir/qemu/<uuid> */
 char *vb_paths_qemu_run(const VbPaths *paths, const char *uuid);

@@ -4,6 +4,7 @@
  * and the main loop never waits for a disk. See store.h. */
 #include "store.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -11,6 +12,8 @@
 
 #include "error.h"
 #include "fd.h"
+
+#define TREE_MAX_DEPTH 8 /* deeper ones are not ours */
 
 struct VbStore {
     GThreadPool *writer;
@@ -189,4 +192,35 @@ void vb_store_set_aside(const char *path, const GError *why)
     g_message("%s cannot be used and is set aside as %s: %s", path, aside, why->message);
     if (g_rename(path, aside) < 0)
         g_message("cannot rename %s: %s", path, g_strerror(errno));
+}
+
+/* By descriptors, so that nobody who may write there can lead it elsewhere. */
+static gboolean remove_at(int parent, const char *name, guint depth)
+{
+    if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
+        return TRUE;
+    if (depth == TREE_MAX_DEPTH || (errno != EISDIR && errno != EPERM))
+        return FALSE;
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir) {
+        vb_clear_fd(&fd);
+        return FALSE;
+    }
+    const struct dirent *entry;
+    gboolean removed = TRUE;
+    while (removed && (entry = readdir(dir)))
+        if (!g_str_equal(entry->d_name, ".") && !g_str_equal(entry->d_name, ".."))
+            removed = remove_at(fd, entry->d_name, depth + 1);
+    removed = removed && unlinkat(parent, name, AT_REMOVEDIR) == 0;
+    int saved = errno;
+    closedir(dir);
+    errno = saved;
+    return removed;
+}
+
+void vb_store_remove_tree(const char *path)
+{
+    if (!remove_at(AT_FDCWD, path, 0))
+        g_message("cannot remove %s: %s", path, g_strerror(errno));
 }

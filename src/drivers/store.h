@@ -30,3 +30,6 @@ char *vb_store_read(const char *path, gsize limit, gsize *ret_length, GError **e
 
 /* Renames a file that cannot be read to <path>.broken and says so in the log. */
 void vb_store_set_aside(const char *path, const GError *why);
+
+/* Removes a run-time directory with all that is in it; follows no links, whoever made them. */
+void vb_store_remove_tree(const char *path);

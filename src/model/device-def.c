@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
- * Owns the devices that are not disks: their words and their life. */
+ * Owns the devices that are neither disks nor interfaces: their words and their life. */
 #include "device-def.h"
 
 static const char *const controller_types[] = {
@@ -26,25 +26,6 @@ static const char *const controller_models[] = {
     [VB_CONTROLLER_MODEL_NONE] = "none",
 };
 VB_ENUM_DEFINE(VbControllerModel, vb_controller_model, controller_models)
-
-static const char *const interface_types[] = {
-    [VB_INTERFACE_USER] = "user",
-};
-VB_ENUM_DEFINE(VbInterfaceType, vb_interface_type, interface_types)
-
-static const char *const interface_models[] = {
-    [VB_INTERFACE_MODEL_VIRTIO] = "virtio",
-    [VB_INTERFACE_MODEL_E1000] = "e1000",
-    [VB_INTERFACE_MODEL_E1000E] = "e1000e",
-    [VB_INTERFACE_MODEL_RTL8139] = "rtl8139",
-};
-VB_ENUM_DEFINE(VbInterfaceModel, vb_interface_model, interface_models)
-
-static const char *const link_states[] = {
-    [VB_LINK_STATE_UP] = "up",
-    [VB_LINK_STATE_DOWN] = "down",
-};
-VB_ENUM_DEFINE(VbLinkState, vb_link_state, link_states)
 
 static const char *const char_kinds[] = {
     [VB_CHAR_SERIAL] = "serial",
@@ -140,7 +121,6 @@ VB_ENUM_DEFINE(VbWatchdogAction, vb_watchdog_action, watchdog_actions)
 #define COPY_STRING(field) copy->field = g_strdup(device->field);
 #define FREE_STRING(field) g_free(device->field);
 #define NO_STRINGS(X)
-#define INTERFACE_STRINGS(X) X(mac)
 #define CHAR_STRINGS(X) X(path) X(target_name)
 #define GRAPHICS_STRINGS(X) X(address) X(socket) X(passwd) X(keymap)
 #define RNG_STRINGS(X) X(path)
@@ -170,7 +150,6 @@ VB_ENUM_DEFINE(VbWatchdogAction, vb_watchdog_action, watchdog_actions)
 
 DEFINE_DEVICE(VbControllerDef, vb_controller_def, NO_STRINGS, .chassis = -1, .port = -1,
               .master_startport = -1, .ports = -1, .vectors = -1)
-DEFINE_DEVICE(VbInterfaceDef, vb_interface_def, INTERFACE_STRINGS, )
 DEFINE_DEVICE(VbCharDef, vb_char_def, CHAR_STRINGS, )
 DEFINE_DEVICE(VbGraphicsDef, vb_graphics_def, GRAPHICS_STRINGS, .port = -1, .tls_port = -1)
 DEFINE_DEVICE(VbVideoDef, vb_video_def, NO_STRINGS, )

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Every device of a domain that is not a disk: plain structs. Each has `info` (address, alias, boot
- * order) first, and new/copy/free functions; free accepts NULL. device-xml.h reads and writes them.
- */
+ * Every device of a domain that is neither a disk nor a network interface: plain structs. Each has
+ * `info` (address, alias, boot order) first, and new/copy/free functions; free accepts NULL.
+ * device-xml.h reads and writes them. */
 #pragma once
 
-#include "device-address.h"
+#include "interface-def.h"
 
 /* --- controllers --- */
 
@@ -50,37 +50,6 @@ typedef struct {
     int vectors;          /* virtio-serial: -1 not given */
     guint queues;         /* virtio-scsi; 0 not given */
 } VbControllerDef;
-
-/* --- network interface --- */
-
-typedef enum {
-    VB_INTERFACE_USER, /* user-mode networking (slirp) */
-} VbInterfaceType;
-VB_ENUM_DECLARE(VbInterfaceType, vb_interface_type)
-
-typedef enum {
-    VB_INTERFACE_MODEL_DEFAULT, /* only before the defaults are filled in */
-    VB_INTERFACE_MODEL_VIRTIO,
-    VB_INTERFACE_MODEL_E1000,
-    VB_INTERFACE_MODEL_E1000E,
-    VB_INTERFACE_MODEL_RTL8139,
-} VbInterfaceModel;
-VB_ENUM_DECLARE(VbInterfaceModel, vb_interface_model)
-
-typedef enum {
-    VB_LINK_STATE_DEFAULT, /* up */
-    VB_LINK_STATE_UP,
-    VB_LINK_STATE_DOWN,
-} VbLinkState;
-VB_ENUM_DECLARE(VbLinkState, vb_link_state)
-
-typedef struct {
-    VbDeviceInfo info;
-    VbInterfaceType type;
-    char *mac; /* "52:54:00:xx:xx:xx", lower case; never NULL after a parse */
-    VbInterfaceModel model;
-    VbLinkState link_state;
-} VbInterfaceDef;
 
 /* --- character devices --- */
 
@@ -268,7 +237,6 @@ typedef struct {
     G_DEFINE_AUTOPTR_CLEANUP_FUNC(Type, prefix##_free)
 
 VB_DEVICE_DECLARE(VbControllerDef, vb_controller_def)
-VB_DEVICE_DECLARE(VbInterfaceDef, vb_interface_def)
 VB_DEVICE_DECLARE(VbCharDef, vb_char_def)
 VB_DEVICE_DECLARE(VbGraphicsDef, vb_graphics_def)
 VB_DEVICE_DECLARE(VbVideoDef, vb_video_def)

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
- * Reads and writes controllers, interfaces and the small devices. */
+ * Reads and writes controllers and the small devices. */
 #include "device-xml.h"
 
 #include "device-info-xml.h"
-#include "mac-address.h"
 
 /* Fails unless the only model that there is was named. */
 static void parse_only_model(VbXmlReader *reader, VbXmlElement *element, const char *model)
@@ -136,51 +135,6 @@ void vb_controller_def_format(VbXmlWriter *writer, const VbControllerDef *contro
         vb_xml_write_end(writer);
     }
     vb_device_info_format(writer, &controller->info, flags);
-    vb_xml_write_end(writer);
-}
-
-/* --- network interfaces --- */
-
-VbInterfaceDef *vb_interface_def_parse(VbXmlReader *reader, VbXmlElement *element, VbXmlFlags flags)
-{
-    g_autoptr(VbInterfaceDef) interface = vb_interface_def_new();
-    VbXmlElement *child;
-
-    if (!VB_XML_ENUM_ATTR(reader, element, "type", vb_interface_type, &interface->type))
-        vb_xml_fail(reader, element, VB_ERROR_INVALID_XML, "attribute 'type' is missing");
-    if ((child = vb_xml_child(reader, element, "mac"))) {
-        g_autofree char *address = vb_xml_required_attr(reader, child, "address");
-
-        if (address && !(interface->mac = vb_mac_normalize(address)))
-            vb_xml_fail_value(reader, child, "address", address);
-    }
-    if ((child = vb_xml_child(reader, element, "model")) &&
-        !VB_XML_ENUM_ATTR(reader, child, "type", vb_interface_model, &interface->model))
-        vb_xml_fail(reader, child, VB_ERROR_INVALID_XML, "attribute 'type' is missing");
-    if ((child = vb_xml_child(reader, element, "link")))
-        VB_XML_ENUM_ATTR(reader, child, "state", vb_link_state, &interface->link_state);
-    vb_device_boot_parse(reader, element, &interface->info);
-    vb_device_info_parse(reader, element, flags, &interface->info);
-    return g_steal_pointer(&interface);
-}
-
-void vb_interface_def_format(VbXmlWriter *writer, const VbInterfaceDef *interface,
-                             VbFormatFlags flags)
-{
-    vb_xml_write_start(writer, "interface");
-    vb_xml_write_attr(writer, "type", vb_interface_type_to_string(interface->type));
-    vb_xml_write_start(writer, "mac");
-    vb_xml_write_attr(writer, "address", interface->mac);
-    vb_xml_write_end(writer);
-    vb_xml_write_start(writer, "model");
-    vb_xml_write_attr(writer, "type", vb_interface_model_to_string(interface->model));
-    vb_xml_write_end(writer);
-    if (interface->link_state) {
-        vb_xml_write_start(writer, "link");
-        vb_xml_write_attr(writer, "state", vb_link_state_to_string(interface->link_state));
-        vb_xml_write_end(writer);
-    }
-    vb_device_info_format(writer, &interface->info, flags);
     vb_xml_write_end(writer);
 }
 

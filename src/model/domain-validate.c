@@ -9,6 +9,7 @@
 #include "definition.h"
 #include "device-list.h"
 #include "error.h"
+#include "interface-validate.h"
 #include "words.h"
 
 /* Of an element that the domain has once; `reader` may be NULL. */
@@ -389,14 +390,6 @@ static gboolean check_small_devices(const VbDomainDef *def, GError **error)
             return INVALID_DEVICE(&input->info, "domain/devices/input",
                                   "a tablet cannot be on the bus ps2");
     }
-    for (guint i = 0; i < def->interfaces->len; i++) {
-        const VbInterfaceDef *interface = def->interfaces->pdata[i];
-
-        for (guint j = 0; j < i; j++)
-            if (g_str_equal(((VbInterfaceDef *)def->interfaces->pdata[j])->mac, interface->mac))
-                return INVALID_DEVICE(&interface->info, "domain/devices/interface",
-                                      "two interfaces have the MAC address %s", interface->mac);
-    }
     return TRUE;
 }
 
@@ -433,7 +426,8 @@ gboolean vb_domain_def_check(const VbDomainDef *def, VbXmlReader *reader, GError
     return check_identity(def, reader, error) && check_os(def, reader, error) &&
            check_cpu(def, reader, error) && check_disks(def, error) &&
            check_controllers(def, error) && check_chars(def, error) && check_displays(def, error) &&
-           check_small_devices(def, error) && check_infos(def, error);
+           check_small_devices(def, error) && vb_domain_def_check_interfaces(def, error) &&
+           check_infos(def, error);
 }
 
 gboolean vb_domain_def_validate(const VbDomainDef *def, GError **error)

@@ -20,17 +20,17 @@
 
 /* Elements of libvirt's domain format that virtbus does not do, wherever they stand. */
 static const char *const unsupported[] = {
-    "audio",       "auth",      "backenddomain",  "bandwidth",    "blkiotune", "blockio",
-    "bootloader",  "cache",     "channels",       "cputune",      "crypto",    "encryption",
-    "filesystem",  "filterref", "firmware",       "genid",        "geometry",  "gl",
-    "hostdev",     "hub",       "idmap",          "ioapic",       "iommu",     "iothreadids",
-    "iothreads",   "keywrap",   "launchSecurity", "lease",        "log",       "maxMemory",
-    "maxphysaddr", "memory",    "memoryBacking",  "memtune",      "mirror",    "nvram",
-    "numa",        "numatune",  "on_lockfailure", "panic",        "perf",      "portForward",
-    "product",     "redirdev",  "redirfilter",    "reservations", "resource",  "seclabel",
-    "shmem",       "smartcard", "smbios",         "sound",        "sysinfo",   "tpm",
-    "vcpus",       "vendor",    "virtualport",    "vlan",         "vsock",     "wwn",
-    NULL,
+    "audio",       "auth",        "backenddomain",  "blkiotune", "blockio",     "bootloader",
+    "cache",       "channels",    "coalesce",       "cputune",   "crypto",      "encryption",
+    "filesystem",  "filterref",   "firmware",       "genid",     "geometry",    "gl",
+    "hostdev",     "hub",         "idmap",          "ioapic",    "iommu",       "iothreadids",
+    "iothreads",   "keywrap",     "launchSecurity", "lease",     "log",         "maxMemory",
+    "maxphysaddr", "memory",      "memoryBacking",  "memtune",   "mirror",      "numa",
+    "numatune",    "nvram",       "on_lockfailure", "panic",     "perf",        "product",
+    "redirdev",    "redirfilter", "reservations",   "resource",  "script",      "seclabel",
+    "shmem",       "smartcard",   "smbios",         "sound",     "sysinfo",     "teaming",
+    "tpm",         "tune",        "vcpus",          "vendor",    "virtualport", "vsock",
+    "wwn",         NULL,
 };
 
 /* --- identity and resources --- */

@@ -19,6 +19,9 @@ static const char *const uses[VB_N_HOST_USES] = {
     [VB_HOST_CHAR_SOCKET] = "socket of a character device",
     [VB_HOST_GRAPHICS_SOCKET] = "graphics socket",
     [VB_HOST_RNG_DEVICE] = "source of random numbers",
+    [VB_HOST_BRIDGE] = "bridge",
+    [VB_HOST_TAP] = "tap device",
+    [VB_HOST_TFTP_ROOT] = "TFTP root",
 };
 
 const char *vb_host_use_to_string(VbHostUse use)
@@ -112,6 +115,22 @@ static void add_char(GPtrArray *resources, const VbCharDef *device)
     }
 }
 
+static void add_interface(GPtrArray *resources, const VbInterfaceDef *interface)
+{
+    switch (interface->type) {
+    case VB_INTERFACE_BRIDGE:
+        add(resources, VB_HOST_BRIDGE, interface->bridge, WRITE);
+        break;
+    case VB_INTERFACE_ETHERNET: /* without a name: one that is made for it */
+        add(resources, VB_HOST_TAP, interface->target ? interface->target : "vnet",
+            vb_interface_def_is_unmanaged(interface) ? WRITE : WRITE | CREATE);
+        break;
+    case VB_INTERFACE_NETWORK:
+    case VB_INTERFACE_USER:
+        break;
+    }
+}
+
 /* The console of a domain that is another name of its serial names nothing more. */
 static gboolean repeats_serial(const VbDomainDef *def, const VbCharDef *console)
 {
@@ -134,6 +153,8 @@ GPtrArray *vb_domain_def_host_resources(const VbDomainDef *def)
         if (disk->source)
             add_chain(resources, disk->source, disk->readonly ? READ : WRITE);
     }
+    for (guint i = 0; i < def->interfaces->len; i++)
+        add_interface(resources, def->interfaces->pdata[i]);
     for (gsize kind = 0; kind < G_N_ELEMENTS(chars); kind++)
         for (guint i = 0; i < chars[kind]->len; i++)
             if (chars[kind] != def->consoles || !repeats_serial(def, chars[kind]->pdata[i]))
@@ -151,6 +172,18 @@ GPtrArray *vb_disk_source_host_resources(const VbDiskSource *source, gboolean wr
     GPtrArray *resources = new_resources();
 
     add_chain(resources, source, write ? WRITE : READ);
+    return resources;
+}
+
+GPtrArray *vb_network_def_host_resources(const VbNetworkDef *def)
+{
+    GPtrArray *resources = new_resources();
+
+    if (!vb_network_def_owns_bridge(def))
+        add(resources, VB_HOST_BRIDGE, def->bridge, WRITE);
+    for (guint i = 0; i < def->ips->len; i++)
+        add(resources, VB_HOST_TFTP_ROOT, ((const VbNetworkIpDef *)def->ips->pdata[i])->tftp_root,
+            READ);
     return resources;
 }
 
@@ -236,6 +269,9 @@ gboolean vb_host_resource_needs_access(const VbHostResource *resource,
     if (!image_directories)
         return FALSE;
     switch (resource->use) {
+    case VB_HOST_BRIDGE:
+    case VB_HOST_TAP:
+        return TRUE;
     case VB_HOST_EMULATOR:
         return !is_stock_emulator(resource->path);
     case VB_HOST_LOADER:

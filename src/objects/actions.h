@@ -14,6 +14,10 @@
 #define VB_ACTION_DOMAIN_READ_SECRETS "org.virtbus1.domain.read-secrets"
 #define VB_ACTION_DOMAIN_BLOCK_JOB "org.virtbus1.domain.block-job"
 #define VB_ACTION_JOB_CONTROL "org.virtbus1.job.control"
+#define VB_ACTION_NETWORK_OPERATE "org.virtbus1.network.operate"
+#define VB_ACTION_NETWORK_MANAGE "org.virtbus1.network.manage"
+#define VB_ACTION_NETWORK_HOST_ACCESS "org.virtbus1.network.host-access"
+#define VB_ACTION_NETWORK_READ_XML "org.virtbus1.network.read-xml"
 
 /* Is it one of these? */
 gboolean vb_is_action(const char *id);

@@ -170,7 +170,7 @@ static void require_host_access(VbCall *call, VbDomain *domain, const VbDiskSour
 {
     g_autoptr(GPtrArray) resources = vb_disk_source_host_resources(target, TRUE);
 
-    vb_host_access_require(call, vb_domain_host(domain), resources);
+    vb_host_access_require(call, vb_domain_host(domain), VB_ACTION_DOMAIN_HOST_ACCESS, resources);
 }
 
 static gboolean prepare_copy(VbCall *call, gpointer data, GError **error)

@@ -9,6 +9,7 @@
 #include "host-access.h"
 #include "host.h"
 #include "message.h"
+#include "network.h"
 #include "object-path.h"
 
 #define OPERATE VB_ACTION(VB_ACTION_DOMAIN_OPERATE)
@@ -366,14 +367,41 @@ static void get_disks(sd_bus_message *reply, gpointer data)
     sd_bus_message_close_container(reply);
 }
 
+/* NULL: it has none. */
+static const char *interface_source(const VbInterfaceDef *interface)
+{
+    switch (interface->type) {
+    case VB_INTERFACE_NETWORK:
+        return interface->network;
+    case VB_INTERFACE_BRIDGE:
+        return interface->bridge;
+    case VB_INTERFACE_USER:
+    case VB_INTERFACE_ETHERNET:
+        break;
+    }
+    return NULL;
+}
+
 static void append_interface(sd_bus_message *reply, const VbInterfaceDef *interface)
 {
     sd_bus_message_open_container(reply, SD_BUS_TYPE_STRUCT, "ssssa{sv}");
     vb_message_append_string(reply, interface->mac);
     vb_message_append_string(reply, vb_interface_type_to_string(interface->type));
-    vb_message_append_string(reply, NULL); /* user-mode networking has no source */
+    vb_message_append_string(reply, interface_source(interface));
     vb_message_append_string(reply, vb_interface_model_to_string(interface->model));
-    sd_bus_message_append(reply, "a{sv}", 0);
+    sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "{sv}");
+    if (interface->target != NULL)
+        vb_message_append_entry_string(reply, "target", interface->target);
+    if (interface->type == VB_INTERFACE_NETWORK && interface->bridge != NULL)
+        vb_message_append_entry_string(reply, "bridge", interface->bridge);
+    if (interface->portgroup != NULL)
+        vb_message_append_entry_string(reply, "portgroup", interface->portgroup);
+    if (interface->mtu > 0)
+        vb_message_append_entry(reply, "mtu", "u", (guint32)interface->mtu);
+    if (interface->link_state != VB_LINK_STATE_DEFAULT)
+        vb_message_append_entry_string(reply, "link-state",
+                                       vb_link_state_to_string(interface->link_state));
+    sd_bus_message_close_container(reply);
     sd_bus_message_close_container(reply);
 }
 
@@ -384,6 +412,16 @@ static void get_interfaces(sd_bus_message *reply, gpointer data)
     sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "(ssssa{sv})");
     for (guint i = 0; i < interfaces->len; i++)
         append_interface(reply, interfaces->pdata[i]);
+    sd_bus_message_close_container(reply);
+}
+
+static void get_addresses(sd_bus_message *reply, gpointer data)
+{
+    g_autoptr(GPtrArray) addresses = vb_domain_addresses(data);
+
+    sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "s");
+    for (guint i = 0; i < addresses->len; i++)
+        vb_message_append_string(reply, addresses->pdata[i]);
     sd_bus_message_close_container(reply);
 }
 
@@ -440,6 +478,7 @@ static const VbProperty properties[] = {
     VB_PROPERTY("Responsive", "b", VB_EMITS_CHANGE, get_responsive),
     VB_PROPERTY("Disks", "a(ssssa{sv})", VB_EMITS_CHANGE, get_disks),
     VB_PROPERTY("Interfaces", "a(ssssa{sv})", VB_EMITS_CHANGE, get_interfaces),
+    VB_PROPERTY("Addresses", "as", VB_EMITS_CHANGE, get_addresses),
     VB_PROPERTY("Graphics", "a(ssa{sv})", VB_EMITS_CHANGE, get_graphics),
     {}};
 
@@ -484,6 +523,7 @@ static const struct {
     {VB_DOMAIN_PROP_DEFINITION, "Disks", VB_DIRTY_MERGE},
     {VB_DOMAIN_PROP_DEFINITION, "Interfaces", VB_DIRTY_MERGE},
     {VB_DOMAIN_PROP_DEFINITION, "Graphics", VB_DIRTY_MERGE},
+    {VB_DOMAIN_PROP_ADDRESSES, "Addresses", VB_DIRTY_MERGE},
     {VB_DOMAIN_PROP_STATE, "StateReason", VB_DIRTY_MERGE},
     {VB_DOMAIN_PROP_STATE, "State", VB_DIRTY_NO_MERGE},
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Objects come and go with domains and jobs; the VbObject is the user data of its VbDomain or
- * VbJob, and holds a reference on it. The order within an event is the promise of
- * docs/block-jobs.md: PropertiesChanged, the signal of the domain, Job.Finished. */
+ * Objects come and go with domains, jobs and networks; the VbObject is the user data of its
+ * VbDomain, VbJob or VbNetwork, and holds a reference on it. The order within an event is the
+ * promise of docs/block-jobs.md: PropertiesChanged, the signal of the domain, Job.Finished. */
 #include "exporter.h"
 
 #include "block-job.h"
@@ -10,6 +10,7 @@
 #include "domain-object.h"
 #include "job-object.h"
 #include "manager.h"
+#include "network-object.h"
 #include "object-path.h"
 
 struct VbExporter {
@@ -153,6 +154,53 @@ static void on_job_removed(VbJob *job, gpointer data)
     vb_registry_remove(exporter->registry, object);
 }
 
+/* ---- networks ---------------------------------------------------------------------------------
+ */
+
+static void on_network_added(VbNetwork *network, gpointer data)
+{
+    static const VbInterface *const interfaces[] = {&vb_network_interface, NULL};
+    VbExporter *exporter = data;
+    g_autofree char *path = vb_network_path(network);
+    VbObject *object;
+
+    if (exporter->registry == NULL)
+        return;
+    object = vb_registry_add(exporter->registry, path, interfaces, vb_network_ref(network),
+                             (GDestroyNotify)vb_network_unref);
+    vb_network_set_user_data(network, object);
+}
+
+static void on_network_changed(VbNetwork *network, VbNetworkProps props, gpointer data)
+{
+    VbExporter *exporter = data;
+    VbObject *object = vb_network_user_data(network);
+
+    if (exporter->registry != NULL && object != NULL)
+        vb_network_object_changed(exporter->registry, object, props);
+}
+
+static void on_network_lifecycle(VbNetwork *network, const char *event, const char *reason,
+                                 gpointer data)
+{
+    VbExporter *exporter = data;
+    VbObject *object = vb_network_user_data(network);
+
+    if (exporter->registry != NULL && object != NULL)
+        vb_network_object_lifecycle(exporter->registry, object, event, reason);
+}
+
+static void on_network_removed(VbNetwork *network, gpointer data)
+{
+    VbExporter *exporter = data;
+    VbObject *object = vb_network_user_data(network);
+
+    if (exporter->registry == NULL || object == NULL)
+        return;
+    vb_network_set_user_data(network, NULL);
+    vb_registry_remove(exporter->registry, object);
+}
+
 const VbDriverEvents vb_exporter_events = {
     .domain_added = on_domain_added,
     .domain_changed = on_domain_changed,
@@ -163,6 +211,10 @@ const VbDriverEvents vb_exporter_events = {
     .job_ready = on_job_ready,
     .job_concluded = on_job_concluded,
     .job_removed = on_job_removed,
+    .network_added = on_network_added,
+    .network_changed = on_network_changed,
+    .network_lifecycle = on_network_lifecycle,
+    .network_removed = on_network_removed,
 };
 
 /* ---- life -------------------------------------------------------------------------------------
@@ -180,9 +232,9 @@ void vb_exporter_free(VbExporter *exporter)
 
 static gboolean add_interfaces(VbRegistry *registry, GError **error)
 {
-    const VbInterface *const interfaces[] = {&vb_manager_interface, &vb_domain_interface,
+    const VbInterface *const interfaces[] = {&vb_manager_interface,      &vb_domain_interface,
                                              &vb_domain_block_interface, &vb_job_interface,
-                                             &vb_block_job_interface};
+                                             &vb_block_job_interface,    &vb_network_interface};
 
     for (gsize i = 0; i < G_N_ELEMENTS(interfaces); i++)
         if (!vb_registry_add_interface(registry, interfaces[i], error))
@@ -202,6 +254,7 @@ static void export_domain(VbExporter *exporter, VbDomain *domain)
 gboolean vb_exporter_start(VbExporter *exporter, VbRegistry *registry, VbHost *host, GError **error)
 {
     static const VbInterface *const manager[] = {&vb_manager_interface, NULL};
+    g_autoptr(GPtrArray) networks = vb_host_networks(host);
     g_autoptr(GPtrArray) domains = vb_host_domains(host);
 
     if (!add_interfaces(registry, error))
@@ -209,6 +262,8 @@ gboolean vb_exporter_start(VbExporter *exporter, VbRegistry *registry, VbHost *h
     exporter->registry = registry;
     vb_registry_set_quiet(registry, TRUE);
     vb_registry_add(registry, VB_MANAGER_PATH, manager, host, NULL);
+    for (guint i = 0; i < networks->len; i++)
+        on_network_added(networks->pdata[i], exporter);
     for (guint i = 0; i < domains->len; i++)
         export_domain(exporter, domains->pdata[i]);
     vb_registry_set_quiet(registry, FALSE);

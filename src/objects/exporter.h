@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * VbExporter: what the core says, on the bus. It hears VbDriverEvents and keeps the objects of
- * domains and jobs in step with them. main.c makes one before the host, and lets it export when the
- * host has loaded. What is heard before that, or after its end, needs no signal: nobody can have
- * subscribed. */
+ * domains, jobs and networks in step with them. main.c makes one before the host, and lets it
+ * export when the host has loaded. What is heard before that, or after its end, needs no signal:
+ * nobody can have subscribed. */
 #pragma once
 
 #include "host.h"

@@ -5,7 +5,8 @@
 
 #include "actions.h"
 
-void vb_host_access_require(VbCall *call, VbHost *host, const GPtrArray *resources)
+void vb_host_access_require(VbCall *call, VbHost *host, const char *action,
+                            const GPtrArray *resources)
 {
     const char *const *directories = vb_host_image_directories(host);
 
@@ -17,7 +18,7 @@ void vb_host_access_require(VbCall *call, VbHost *host, const GPtrArray *resourc
 
             vb_details_set(details, "path", resource->path);
             vb_details_set(details, "use", vb_host_use_to_string(resource->use));
-            vb_call_require(call, VB_ACTION_DOMAIN_HOST_ACCESS, details);
+            vb_call_require(call, action, details);
         }
     }
 }
@@ -46,6 +47,20 @@ VbDomainDef *vb_host_access_read_domain(VbCall *call, VbHost *host, GError **err
         return NULL;
     resources = vb_domain_def_host_resources(def);
     remove_own_store(resources, host, def);
-    vb_host_access_require(call, host, resources);
+    vb_host_access_require(call, host, VB_ACTION_DOMAIN_HOST_ACCESS, resources);
+    return g_steal_pointer(&def);
+}
+
+VbNetworkDef *vb_host_access_read_network(VbCall *call, VbHost *host, GError **error)
+{
+    g_autoptr(VbNetworkDef) def = NULL;
+    g_autoptr(GPtrArray) resources = NULL;
+    const char *xml;
+
+    if (!vb_call_read(call, error, "s", &xml) ||
+        (def = vb_network_def_parse(xml, -1, VB_XML_NONE, error)) == NULL)
+        return NULL;
+    resources = vb_network_def_host_resources(def);
+    vb_host_access_require(call, host, VB_ACTION_NETWORK_HOST_ACCESS, resources);
     return g_steal_pointer(&def);
 }

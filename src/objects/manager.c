@@ -10,53 +10,16 @@
 #include "call.h"
 #include "config.h"
 #include "host-access.h"
-#include "host.h"
+#include "manager-call.h"
+#include "manager-networks.h"
 #include "message.h"
 #include "object-path.h"
 
 #define MANAGE VB_ACTION(VB_ACTION_DOMAIN_MANAGE)
+#define MANAGE_NETWORK VB_ACTION(VB_ACTION_NETWORK_MANAGE)
 
 /* ---- defining ---------------------------------------------------------------------------------
  */
-
-typedef VbDomain *(*Finish)(VbHost *host, GAsyncResult *result, GError **error);
-
-/* A call that waits for a domain to be defined or created. */
-typedef struct {
-    VbCall *call;
-    VbHost *host;
-    Finish finish;
-} Wait;
-
-static Wait *wait_new(VbCall *call, VbHost *host, Finish finish)
-{
-    Wait *wait = g_new(Wait, 1);
-
-    *wait = (Wait){vb_call_ref(call), host, finish};
-    return wait;
-}
-
-static void reply_domain(VbCall *call, const VbDomain *domain)
-{
-    g_autofree char *path = vb_domain_path(domain);
-
-    vb_call_reply(call, "o", path);
-}
-
-static void on_domain(GObject *source, GAsyncResult *result, gpointer data)
-{
-    g_autofree Wait *wait = data;
-    g_autoptr(VbCall) call = wait->call;
-    g_autoptr(GError) error = NULL;
-    g_autoptr(VbDomain) domain = wait->finish(wait->host, result, &error);
-
-    if (vb_call_replied(call)) /* the daemon's end was faster */
-        return;
-    if (domain == NULL)
-        vb_call_fail(call, g_steal_pointer(&error));
-    else
-        reply_domain(call, domain);
-}
 
 /* Of both methods: the document says what the rules are told, and what else they are asked. */
 static gboolean prepare_definition(VbCall *call, gpointer data, GError **error)
@@ -74,6 +37,13 @@ static gboolean prepare_definition(VbCall *call, gpointer data, GError **error)
     return TRUE;
 }
 
+static char *finish_define(VbHost *host, GAsyncResult *result, GError **error)
+{
+    g_autoptr(VbDomain) domain = vb_host_define_finish(host, result, error);
+
+    return domain != NULL ? vb_domain_path(domain) : NULL;
+}
+
 static void handle_define_domain(VbCall *call, gpointer data)
 {
     VbHost *host = data;
@@ -82,8 +52,15 @@ static void handle_define_domain(VbCall *call, gpointer data)
     if (!vb_call_read_no_options(call, &error))
         vb_call_fail(call, error);
     else
-        vb_host_define_async(host, vb_call_steal_argument(call), vb_call_uid(call), on_domain,
-                             wait_new(call, host, vb_host_define_finish));
+        vb_host_define_async(host, vb_call_steal_argument(call), vb_call_uid(call),
+                             vb_manager_answer, vb_manager_wait(call, host, finish_define));
+}
+
+static char *finish_create(VbHost *host, GAsyncResult *result, GError **error)
+{
+    g_autoptr(VbDomain) domain = vb_host_create_finish(host, result, error);
+
+    return domain != NULL ? vb_domain_path(domain) : NULL;
 }
 
 static void handle_create_domain(VbCall *call, gpointer data)
@@ -100,98 +77,55 @@ static void handle_create_domain(VbCall *call, gpointer data)
     else
         vb_host_create_async(host, vb_call_steal_argument(call),
                              paused ? VB_DOMAIN_OP_FLAG_PAUSED : VB_DOMAIN_OP_FLAG_NONE,
-                             vb_call_uid(call), on_domain,
-                             wait_new(call, host, vb_host_create_finish));
+                             vb_call_uid(call), vb_manager_answer,
+                             vb_manager_wait(call, host, finish_create));
 }
 
 /* ---- finding ----------------------------------------------------------------------------------
  */
 
+static gpointer domain_by_name(VbHost *host, const char *name)
+{
+    return vb_host_domain_by_name(host, name);
+}
+
+static gpointer domain_by_uuid(VbHost *host, const char *uuid)
+{
+    return vb_host_domain_by_uuid(host, uuid);
+}
+
+static gboolean domain_is_active(gconstpointer domain)
+{
+    return vb_domain_is_active(domain);
+}
+
+static gboolean domain_is_persistent(gconstpointer domain)
+{
+    return vb_domain_info(domain)->persistent;
+}
+
+static char *domain_path(gconstpointer domain)
+{
+    return vb_domain_path(domain);
+}
+
+static const VbManagerKind domains = {
+    "domain",        VB_ERROR_NO_DOMAIN, domain_by_name,       domain_by_uuid,
+    vb_host_domains, domain_is_active,   domain_is_persistent, domain_path};
+
 static void handle_get_domain_by_name(VbCall *call, gpointer data)
 {
-    const char *name;
-    GError *error = NULL;
-    VbDomain *domain;
-
-    if (!vb_call_read(call, &error, "s", &name) || !vb_call_read_no_options(call, &error))
-        vb_call_fail(call, error);
-    else if ((domain = vb_host_domain_by_name(data, name)) == NULL)
-        vb_call_failf(call, VB_ERROR_NO_DOMAIN, "no domain has the name '%s'", name);
-    else
-        reply_domain(call, domain);
+    vb_manager_get_by_name(call, data, &domains);
 }
 
 static void handle_get_domain_by_uuid(VbCall *call, gpointer data)
 {
-    g_autofree char *lower = NULL;
-    const char *uuid;
-    GError *error = NULL;
-    VbDomain *domain;
-
-    if (!vb_call_read(call, &error, "s", &uuid) || !vb_call_read_no_options(call, &error)) {
-        vb_call_fail(call, error);
-        return;
-    }
-    lower = g_ascii_strdown(uuid, -1);
-    if (!g_uuid_string_is_valid(lower))
-        vb_call_failf(call, VB_ERROR_INVALID_ARGS, "'%s' is not a UUID", uuid);
-    else if ((domain = vb_host_domain_by_uuid(data, lower)) == NULL)
-        vb_call_failf(call, VB_ERROR_NO_DOMAIN, "no domain has the UUID %s", lower);
-    else
-        reply_domain(call, domain);
-}
-
-/* An option that narrows a list: absent, or the value that is asked for. */
-typedef struct {
-    gboolean given, value;
-} Filter;
-
-static Filter take_filter(VbOptions *options, const char *key)
-{
-    Filter filter = {FALSE, FALSE};
-
-    filter.given = vb_options_take_bool(options, key, &filter.value);
-    return filter;
-}
-
-static gboolean filter_allows(Filter filter, gboolean value)
-{
-    return !filter.given || !filter.value == !value;
+    vb_manager_get_by_uuid(call, data, &domains);
 }
 
 static void handle_list_domains(VbCall *call, gpointer data)
 {
-    GError *error = NULL;
-    g_autoptr(VbOptions) options = vb_call_read_options(call, &error);
-    g_autoptr(GPtrArray) domains = NULL;
-    Filter active, persistent;
-    sd_bus_message *reply;
-
-    if (options == NULL) {
-        vb_call_fail(call, error);
-        return;
-    }
-    active = take_filter(options, "active");
-    persistent = take_filter(options, "persistent");
-    if (!vb_options_finish(options, &error)) {
-        vb_call_fail(call, error);
-        return;
-    }
-    domains = vb_host_domains(data);
-    reply = vb_call_new_reply(call);
-    sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "o");
-    for (guint i = 0; i < domains->len; i++) {
-        const VbDomain *domain = domains->pdata[i];
-
-        if (filter_allows(active, vb_domain_is_active(domain)) &&
-            filter_allows(persistent, vb_domain_info(domain)->persistent)) {
-            g_autofree char *path = vb_domain_path(domain);
-
-            sd_bus_message_append_basic(reply, SD_BUS_TYPE_OBJECT_PATH, path);
-        }
-    }
-    sd_bus_message_close_container(reply);
-    vb_call_reply_message(call, reply);
+    vb_manager_list(call, data, &domains);
 }
 
 /* ---- pages of objects -------------------------------------------------------------------------
@@ -204,7 +138,8 @@ static const struct {
 } object_kinds[] = {
     {"domain", VB_DOMAIN_PATH_PREFIX},
     {"job", VB_JOB_PATH_PREFIX},
-    {NULL, VB_REGISTRY_PREFIX},
+    {NULL, VB_REGISTRY_PREFIX}, /* the manager */
+    {"network", VB_NETWORK_PATH_PREFIX},
 };
 
 /* NULL: there is no such kind. The paths are borrowed from the objects. */
@@ -429,6 +364,20 @@ static const VbMethod methods[] = {
     VB_METHOD("GetDomainByUuid", "sa{sv}", "uuid options", "o", "domain", VB_PUBLIC,
               handle_get_domain_by_uuid),
     VB_METHOD("ListDomains", "a{sv}", "options", "ao", "domains", VB_PUBLIC, handle_list_domains),
+    VB_METHOD_PREPARED("DefineNetwork", "sa{sv}", "xml options", "o", "network", MANAGE_NETWORK,
+                       vb_manager_prepare_network, vb_manager_define_network),
+    VB_METHOD_PREPARED("CreateNetwork", "sa{sv}", "xml options", "o", "network", MANAGE_NETWORK,
+                       vb_manager_prepare_network, vb_manager_create_network),
+    VB_METHOD("GetNetworkByName", "sa{sv}", "name options", "o", "network", VB_PUBLIC,
+              vb_manager_get_network_by_name),
+    VB_METHOD("GetNetworkByUuid", "sa{sv}", "uuid options", "o", "network", VB_PUBLIC,
+              vb_manager_get_network_by_uuid),
+    VB_METHOD("ListNetworks", "a{sv}", "options", "ao", "networks", VB_PUBLIC,
+              vb_manager_list_networks),
+    VB_METHOD("GetDefaultNetworkXml", "a{sv}", "options", "s", "xml", VB_PUBLIC,
+              vb_manager_get_default_network_xml),
+    VB_METHOD("Reload", "a{sv}", "options", "", "", VB_ACTION(VB_ACTION_NETWORK_OPERATE),
+              vb_manager_reload),
     VB_METHOD("GetObjects", "ssua{sv}", "kind cursor limit options", "a{oa{sa{sv}}}s",
               "objects next_cursor", VB_PUBLIC, handle_get_objects),
     VB_METHOD("CheckActions", "oasa{sv}", "object actions options", "a{ss}", "verdicts", VB_PUBLIC,
@@ -440,10 +389,11 @@ static const VbProperty properties[] = {VB_PROPERTY("Version", "s", VB_CONST, ge
                                         VB_PROPERTY("Hostname", "s", VB_CONST, get_hostname),
                                         {}};
 
-/* A prompt says which domain it is about; before a document is read there is none. */
+/* A prompt says which domain or network it is about; before a document is read there is none. */
 static void describe(gpointer data, VbDetails *details)
 {
     vb_details_set(details, "domain_name", "");
+    vb_details_set(details, "network_name", "");
 }
 
 const VbInterface vb_manager_interface = {"org.virtbus1.Manager", methods, properties, NULL,

@@ -13,6 +13,7 @@
 #include "fd.h"
 
 #define DEFAULT_QEMU_USER "virtbus-qemu"
+#define DEFAULT_NETWORK_USER "virtbus-dnsmasq"
 #define USER_NAME_MAX 31
 
 typedef struct {
@@ -23,12 +24,14 @@ typedef struct {
 
 static gboolean set_image_directories(VbDaemonConfig *config, const char *value, GError **error);
 static gboolean set_qemu_user(VbDaemonConfig *config, const char *value, GError **error);
+static gboolean set_network_user(VbDaemonConfig *config, const char *value, GError **error);
 
 /* None of them has a meaning in a session instance: it has the rights of its user, and no others.
  */
 static const Key keys[] = {
     {"storage", "image-directories", set_image_directories},
     {"qemu", "user", set_qemu_user},
+    {"network", "user", set_network_user},
 };
 
 typedef struct {
@@ -109,7 +112,7 @@ static gboolean set_image_directories(VbDaemonConfig *config, const char *value,
     return TRUE;
 }
 
-static gboolean set_qemu_user(VbDaemonConfig *config, const char *value, GError **error)
+static gboolean set_user(char **user, const char *value, GError **error)
 {
     gsize length = strlen(value);
     gboolean well_formed =
@@ -119,9 +122,19 @@ static gboolean set_qemu_user(VbDaemonConfig *config, const char *value, GError 
         well_formed &= g_ascii_isalnum(value[i]) || value[i] == '_' || value[i] == '-';
     if (!well_formed)
         return vb_fail(error, VB_ERROR_INVALID_ARGS, "'%s' is not the name of a user", value);
-    g_free(config->qemu_user);
-    config->qemu_user = g_strdup(value);
+    g_free(*user);
+    *user = g_strdup(value);
     return TRUE;
+}
+
+static gboolean set_qemu_user(VbDaemonConfig *config, const char *value, GError **error)
+{
+    return set_user(&config->qemu_user, value, error);
+}
+
+static gboolean set_network_user(VbDaemonConfig *config, const char *value, GError **error)
+{
+    return set_user(&config->network_user, value, error);
 }
 
 /* ---- lines ------------------------------------------------------------------------------------
@@ -221,6 +234,7 @@ static VbDaemonConfig *new_defaults(const char *state_dir, gboolean session)
     config->image_directories = g_new0(char *, 2);
     config->image_directories[0] = g_build_filename(state_dir, "images", NULL);
     config->qemu_user = g_strdup(DEFAULT_QEMU_USER);
+    config->network_user = g_strdup(DEFAULT_NETWORK_USER);
     return config;
 }
 
@@ -277,5 +291,6 @@ void vb_daemon_config_free(VbDaemonConfig *config)
         return;
     g_strfreev(config->image_directories);
     g_free(config->qemu_user);
+    g_free(config->network_user);
     g_free(config);
 }

@@ -19,6 +19,9 @@ typedef struct {
     /* The user that QEMU runs as: a well-formed name; whether it exists was not asked. [qemu] user,
      * default "virtbus-qemu". NULL on a session instance: the daemon's own user. */
     char *qemu_user;
+    /* The user that dnsmasq runs as once it has its sockets: as above. [network] user, default
+     * "virtbus-dnsmasq". NULL on a session instance, which has no networks. */
+    char *network_user;
 } VbDaemonConfig;
 
 /* Reads the file; where there is none, the defaults. Errors: VB_ERROR_INVALID_ARGS: not understood,

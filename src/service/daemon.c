@@ -8,6 +8,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "authority.h"
+#include "bridge-driver.h"
 #include "bus.h"
 #include "config.h"
 #include "daemon-config.h"
@@ -57,21 +58,35 @@ static void on_bus_closed(VbBus *bus, gpointer data)
     end(data, error);
 }
 
-/* A daemon that runs from the directory it was built in uses the helper that was built with it. */
-static char *find_kvm_probe(void)
+/* The path of a program of ours, which is built in `folder` of drivers: a daemon that runs from the
+ * directory it was built in uses the one that was built with it. */
+static char *find_helper(const char *folder, const char *name)
 {
     g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
     g_autofree char *dir = g_path_get_dirname(self != NULL ? self : "/");
-    g_autofree char *built = g_build_filename(dir, "drivers", "qemu", "virtbus-kvm-probe", NULL);
+    g_autofree char *built = g_build_filename(dir, "drivers", folder, name, NULL);
 
     if (g_file_test(built, G_FILE_TEST_IS_EXECUTABLE))
         return g_steal_pointer(&built);
-    return g_strdup(VB_LIBEXECDIR "/virtbus-kvm-probe");
+    return g_build_filename(VB_LIBEXECDIR, name, NULL);
+}
+
+static void add_network_driver(VbHost *host, const VbDaemonConfig *config)
+{
+    g_autofree char *lease_helper = find_helper("network", "virtbus-lease-helper");
+    const VbBridgeDriverOptions options = {
+        .launcher = &vb_launcher_detached,
+        .lease_helper = lease_helper,
+        .dnsmasq_user = config->network_user,
+    };
+
+    vb_host_set_network_driver(host, &vb_bridge_driver, vb_bridge_driver_new(host, &options),
+                               vb_bridge_driver_free);
 }
 
 static void add_drivers(VbHost *host, const VbDaemonConfig *config)
 {
-    g_autofree char *kvm_probe = find_kvm_probe();
+    g_autofree char *kvm_probe = find_helper("qemu", "virtbus-kvm-probe");
     const VbQemuDriverOptions qemu = {
         .launcher = &vb_launcher_detached,
         .kvm_probe_path = kvm_probe,
@@ -155,6 +170,9 @@ VbDaemon *vb_daemon_start(const VbDaemonOptions *options, VbDaemonEnded ended, g
     vb_host_set_image_directories(daemon->host,
                                   (const char *const *)daemon->config->image_directories);
     add_drivers(daemon->host, daemon->config);
+    /* A user's own instance may not touch what this is made of. */
+    if (!options->session)
+        add_network_driver(daemon->host, daemon->config);
     daemon->loading = TRUE;
     vb_host_load_async(daemon->host, on_loaded, daemon);
     return daemon;
@@ -165,6 +183,20 @@ void vb_daemon_stop(VbDaemon *daemon)
     daemon->stop_requested = TRUE;
     if (!daemon->loading)
         end(daemon, NULL);
+}
+
+static void on_reloaded(GObject *source, GAsyncResult *result, gpointer data)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!vb_host_reload_networks_finish(data, result, &error))
+        vb_log_warning(NULL, NULL, "networks are not all as they should be: %s", error->message);
+}
+
+void vb_daemon_reload(VbDaemon *daemon)
+{
+    if (!daemon->loading && !daemon->options->session)
+        vb_host_reload_networks_async(daemon->host, on_reloaded, daemon->host);
 }
 
 /* From the bus inwards, so that nobody is left who could call what is gone. */

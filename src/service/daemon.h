@@ -24,6 +24,9 @@ VbDaemon *vb_daemon_start(const VbDaemonOptions *options, VbDaemonEnded ended, g
                           GError **error);
 /* Asks for the end: ended comes at once, or as soon as the start has got so far. */
 void vb_daemon_stop(VbDaemon *daemon);
+/* Makes again what others may have removed of the active networks. While it starts, it does so
+ * anyway: then this is nothing. */
+void vb_daemon_reload(VbDaemon *daemon);
 /* Answers the calls that wait, leaves the bus, writes what is to be written. Guests run on. Accepts
  * NULL. */
 void vb_daemon_free(VbDaemon *daemon);

@@ -76,6 +76,15 @@ static gboolean on_stop_signal(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
+/* What asks for it at an unfit moment is lost: not to be ended by it is what matters then. */
+static gboolean on_reload_signal(gpointer data)
+{
+    Run *run = data;
+
+    vb_daemon_reload(run->daemon);
+    return G_SOURCE_CONTINUE;
+}
+
 static void on_ended(const GError *error, gpointer data)
 {
     Run *run = data;
@@ -92,15 +101,15 @@ static int run_daemon(const CommandLine *line)
     const VbDaemonOptions options = {line->session, line->address, line->root};
     Run run = {.exit_code = EXIT_SUCCESS};
     g_autoptr(GError) error = NULL;
-    guint term, interrupt;
+    guint term, interrupt, hangup;
 
     umask(0077);
-    signal(SIGHUP, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
     vb_logger_init(line->debug);
     run.loop = g_main_loop_new(NULL, FALSE);
     term = g_unix_signal_add(SIGTERM, on_stop_signal, &run);
     interrupt = g_unix_signal_add(SIGINT, on_stop_signal, &run);
+    hangup = g_unix_signal_add(SIGHUP, on_reload_signal, &run);
     run.daemon = vb_daemon_start(&options, on_ended, &run, &error);
     if (run.daemon != NULL)
         g_main_loop_run(run.loop);
@@ -110,6 +119,7 @@ static int run_daemon(const CommandLine *line)
     vb_daemon_free(run.daemon);
     g_source_remove(term);
     g_source_remove(interrupt);
+    g_source_remove(hangup);
     g_main_loop_unref(run.loop);
     return run.exit_code;
 }

@@ -20,16 +20,19 @@
 #include "domain-object.h"
 #include "job-object.h"
 #include "manager.h"
+#include "net-namespace.h"
+#include "network-object.h"
 #include "random-value.h"
 
 #define CALLS 10000
 #define BATCH 500   /* of a connection */
 #define IN_FLIGHT 4 /* of them at once: more are a flood */
 #define MAX_DOMAINS 20
+#define MAX_NETWORKS 5
 
-static const VbInterface *const tables[] = {&vb_manager_interface, &vb_domain_interface,
+static const VbInterface *const tables[] = {&vb_manager_interface,      &vb_domain_interface,
                                             &vb_domain_block_interface, &vb_job_interface,
-                                            &vb_block_job_interface};
+                                            &vb_block_job_interface,    &vb_network_interface};
 
 static int n_calls = CALLS;
 
@@ -141,16 +144,34 @@ static GVariant *managed_objects(VbBusClient *client)
     return g_variant_get_child_value(reply, 0);
 }
 
-static void learn_document(Live *live, const char *domain)
+static void learn_document(Live *live, const char *path, const char *interface,
+                           GPtrArray *documents)
 {
-    g_autoptr(GVariant) reply = try_call(live->admin, domain, VB_IFACE_DOMAIN, "GetXml",
-                                         g_variant_new_parsed("(@a{sv} {},)"));
+    g_autoptr(GVariant) reply =
+        try_call(live->admin, path, interface, "GetXml", g_variant_new_parsed("(@a{sv} {},)"));
     char *xml;
 
     if (reply == NULL)
         return;
     g_variant_get(reply, "(s)", &xml);
-    g_ptr_array_add(live->pool->documents, xml);
+    g_ptr_array_add(documents, xml);
+}
+
+/* Of a domain or a network: its name, UUID and document. */
+static void learn_names(Live *live, const char *path, GVariant *interfaces, const char *interface,
+                        GPtrArray *documents)
+{
+    g_autoptr(GVariant) properties =
+        g_variant_lookup_value(interfaces, interface, G_VARIANT_TYPE_VARDICT);
+    const char *text;
+
+    if (properties == NULL)
+        return;
+    g_variant_lookup(properties, "Name", "&s", &text);
+    g_ptr_array_add(live->pool->words, g_strdup(text));
+    g_variant_lookup(properties, "Uuid", "&s", &text);
+    g_ptr_array_add(live->pool->words, g_strdup(text));
+    learn_document(live, path, interface, documents);
 }
 
 static void learn_objects(Live *live)
@@ -164,23 +185,15 @@ static void learn_objects(Live *live)
     g_ptr_array_set_size(live->pool->paths, 0);
     g_ptr_array_set_size(live->pool->words, 0);
     g_ptr_array_set_size(live->pool->documents, 0);
+    g_ptr_array_set_size(live->pool->networks, 0);
     add_object(live, "/");
     add_object(live, VB_PATH_ROOT);
     add_object(live, VB_PATH_ROOT "/domain");
     g_variant_iter_init(&iter, objects);
     while (g_variant_iter_loop(&iter, "{&o@a{sa{sv}}}", &path, &interfaces)) {
-        g_autoptr(GVariant) domain =
-            g_variant_lookup_value(interfaces, VB_IFACE_DOMAIN, G_VARIANT_TYPE_VARDICT);
-        const char *text;
-
         add_object(live, path);
-        if (domain == NULL)
-            continue;
-        g_variant_lookup(domain, "Name", "&s", &text);
-        g_ptr_array_add(live->pool->words, g_strdup(text));
-        g_variant_lookup(domain, "Uuid", "&s", &text);
-        g_ptr_array_add(live->pool->words, g_strdup(text));
-        learn_document(live, path);
+        learn_names(live, path, interfaces, VB_IFACE_DOMAIN, live->pool->documents);
+        learn_names(live, path, interfaces, VB_IFACE_NETWORK, live->pool->networks);
     }
     for (gsize i = 0; i < G_N_ELEMENTS(tables); i++)
         for (const VbMethod *m = tables[i]->methods; m != NULL && m->member != NULL; m++)
@@ -188,28 +201,49 @@ static void learn_objects(Live *live)
                 g_ptr_array_add(live->pool->words, g_strdup(m->access.action));
 }
 
-/* ---- domains ----------------------------------------------------------------------------------
+/* ---- domains and networks ---------------------------------------------------------------------
  */
 
-static void try_plain(VbBusClient *client, const char *path, const char *method)
+static void try_plain(VbBusClient *client, const char *path, const char *interface,
+                      const char *method)
 {
     g_autoptr(GVariant) reply =
-        try_call(client, path, VB_IFACE_DOMAIN, method, g_variant_new_parsed("(@a{sv} {},)"));
+        try_call(client, path, interface, method, g_variant_new_parsed("(@a{sv} {},)"));
 }
 
-/* What was made up beyond measure goes, and what was destroyed comes back. */
-static void tidy_domains(Live *live)
+/* All but the first `max` go. */
+static void remove_objects(Live *live, const char *list, const char *interface, guint max)
 {
-    static const char *const names[] = {"alpha", "beta", "gamma"};
     g_autoptr(GVariant) reply =
-        insist(live->admin, VB_PATH_MANAGER, VB_IFACE_MANAGER, "ListDomains", "(@a{sv} {},)");
+        insist(live->admin, VB_PATH_MANAGER, VB_IFACE_MANAGER, list, "(@a{sv} {},)");
     g_autofree const char **paths = NULL;
 
     g_variant_get(reply, "(^a&o)", &paths);
-    for (guint i = MAX_DOMAINS; i < g_strv_length((GStrv)paths); i++) {
-        try_plain(live->admin, paths[i], "Destroy");
-        try_plain(live->admin, paths[i], "Undefine");
+    for (guint i = max; i < g_strv_length((GStrv)paths); i++) {
+        try_plain(live->admin, paths[i], interface, "Destroy");
+        try_plain(live->admin, paths[i], interface, "Undefine");
     }
+}
+
+/* Fails where there are no networks, and where this one is already. */
+static void make_network(Live *live)
+{
+    g_autoptr(GVariant) made =
+        try_call(live->admin, VB_PATH_MANAGER, VB_IFACE_MANAGER, "DefineNetwork",
+                 g_variant_new_parsed("('<network><name>net</name><bridge name=\"fuzz\"/>"
+                                      "<ip address=\"192.0.2.1\" prefix=\"24\"><dhcp>"
+                                      "<range start=\"192.0.2.10\" end=\"192.0.2.20\"/></dhcp></ip>"
+                                      "</network>', @a{sv} {})"));
+}
+
+/* What was made up beyond measure goes, and what was destroyed comes back. */
+static void tidy_objects(Live *live)
+{
+    static const char *const names[] = {"alpha", "beta", "gamma"};
+
+    remove_objects(live, "ListDomains", VB_IFACE_DOMAIN, MAX_DOMAINS);
+    remove_objects(live, "ListNetworks", VB_IFACE_NETWORK, MAX_NETWORKS);
+    make_network(live);
     for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
         g_autofree char *xml = vb_bus_test_domain_xml(names[i], NULL);
 
@@ -262,6 +296,20 @@ static gboolean is_final(const char *member)
            g_str_equal(member, "Shutdown") || g_str_equal(member, "Dismiss");
 }
 
+/* What an argument holds, where its name alone does not say. */
+static const char *argument_kind(const char *interface, const GDBusMethodInfo *method, guint index)
+{
+    const char *name = method->in_args[index]->name;
+
+    if (!g_str_equal(name, "xml"))
+        return name;
+    if (g_str_equal(method->name, "Update"))
+        return "element_xml";
+    return g_str_equal(interface, VB_IFACE_NETWORK) || g_str_has_suffix(method->name, "Network")
+               ? "network_xml"
+               : name;
+}
+
 static const GDBusMethodInfo *choose_method(const Object *object, const char **ret_interface)
 {
     guint n_interfaces = count_of(object->info->interfaces);
@@ -295,7 +343,8 @@ static GVariant *random_property(const Object *object)
 }
 
 /* Of the method's types, or with something amiss. */
-static GVariant *random_params(const RandomPool *pool, const GDBusMethodInfo *method)
+static GVariant *random_params(const RandomPool *pool, const char *interface,
+                               const GDBusMethodInfo *method)
 {
     GVariantBuilder builder;
     guint n = method != NULL ? count_of(method->in_args) : (guint)g_test_rand_int_range(0, 3);
@@ -309,8 +358,9 @@ static GVariant *random_params(const RandomPool *pool, const GDBusMethodInfo *me
 
         if (!amiss || !random_once_in(5))
             g_variant_builder_add_value(
-                &builder, random_argument(pool, method != NULL ? method->in_args[i]->name : NULL,
-                                          G_VARIANT_TYPE(type)));
+                &builder,
+                random_argument(pool, method != NULL ? argument_kind(interface, method, i) : NULL,
+                                G_VARIANT_TYPE(type)));
     }
     if (amiss && random_once_in(5))
         g_variant_builder_add_value(&builder, random_value(pool, G_VARIANT_TYPE_VARDICT));
@@ -340,7 +390,7 @@ static Sent *make_call(Live *live)
                                 : odd_members[g_test_rand_int_range(0, G_N_ELEMENTS(odd_members))]);
     sent->params = g_variant_ref_sink(g_str_equal(sent->member, "Get") && !random_once_in(4)
                                           ? random_property(object)
-                                          : random_params(live->pool, sent->method));
+                                          : random_params(live->pool, interface, sent->method));
     return sent;
 }
 
@@ -512,12 +562,13 @@ static void test_privileged(void)
     for (int done = 0; done < n_calls; done += BATCH) {
         g_autoptr(VbBusClient) client = vb_bus_client_new(live.fixture);
 
-        tidy_domains(&live);
+        tidy_objects(&live);
         learn_objects(&live);
         run_batch(&live, client);
         call_and_leave(&live);
     }
     report(&live);
+    remove_objects(&live, "ListNetworks", VB_IFACE_NETWORK, 0); /* they would outlive the daemon */
 }
 
 static void test_unprivileged(void)
@@ -536,7 +587,7 @@ static void test_unprivileged(void)
         return;
     }
     live_init(&live, VB_BUS_FIXTURE_NONE, FALSE);
-    tidy_domains(&live);
+    tidy_objects(&live);
     domain = vb_bus_client_start_domain(live.admin, "copied", orders);
     position = vb_bus_client_position(live.admin);
     copy = try_call(live.admin, domain, VB_IFACE_BLOCK, "Copy",
@@ -559,7 +610,10 @@ static void test_unprivileged(void)
 
 int main(int argc, char **argv)
 {
+    gboolean contained = vb_enter_net_namespace() || geteuid() != 0;
+
     g_test_init(&argc, &argv, NULL);
+    g_assert_true(contained); /* root's networks are real ones */
     if (argc > 1)
         n_calls = MAX(atoi(argv[1]), 1);
     g_test_add_func("/live-fuzz/privileged", test_privileged);

@@ -15,6 +15,7 @@ RandomPool *random_pool_new(void)
     pool->words = g_ptr_array_new_with_free_func(g_free);
     pool->options = g_ptr_array_new_with_free_func(g_free);
     pool->documents = g_ptr_array_new_with_free_func(g_free);
+    pool->networks = g_ptr_array_new_with_free_func(g_free);
     return pool;
 }
 
@@ -24,6 +25,7 @@ void random_pool_free(RandomPool *pool)
     g_ptr_array_unref(pool->words);
     g_ptr_array_unref(pool->options);
     g_ptr_array_unref(pool->documents);
+    g_ptr_array_unref(pool->networks);
     g_free(pool);
 }
 
@@ -55,6 +57,30 @@ static const char *const domains[] = {
     "<test:block-job disk='vda' type='pull' length='1048576' duration='5'/></test:faults>"
     "</metadata></domain>",
 };
+
+static const char *const networks[] = {
+    "<network><name>net@</name><forward mode='nat'/><bridge name='fuzz@'/>"
+    "<ip address='192.0.@.1' prefix='24'><dhcp><range start='192.0.@.10' end='192.0.@.20'/></dhcp>"
+    "</ip></network>",
+    "<network><name>bare@</name><dns enable='no'/></network>",
+    "<network><name>six@</name><forward mode='route'/><domain name='six.test'/>"
+    "<ip family='ipv6' address='fd00:@::1' prefix='64'/></network>",
+};
+
+/* Of Network.Update: elements, and the sections that they are of. The first is asked for half of
+ * the time, so that the two agree often enough. */
+static const char *const elements[] = {
+    "<portgroup name='group@'/>",
+    "<host mac='52:54:00:00:00:0@' ip='192.0.@.30'/>",
+    "<range start='192.0.@.100' end='192.0.@.110'/>",
+    "<host ip='192.0.2.@'><hostname>name@</hostname></host>",
+    "<txt name='txt@' value='text'/>",
+    "<srv service='s@' protocol='tcp' target='host@' port='@'/>",
+    "<interface dev='eth@'/>",
+};
+static const char *const sections[] = {"portgroup", "ip-dhcp-host", "ip-dhcp-range",    "dns-host",
+                                       "dns-txt",   "dns-srv",      "forward-interface"};
+static const char *const commands[] = {"add-first", "add-last", "modify", "delete"};
 
 static const char *const disks[] = {
     "<disk type='file'><source file='/images/copy.qcow2'/><driver type='qcow2'/></disk>",
@@ -166,6 +192,12 @@ static char *random_domain(const RandomPool *pool)
 {
     return spoil(random_once_in(2) && pool->documents->len > 0 ? random_word(pool->documents)
                                                                : ANY_OF(domains));
+}
+
+static char *random_network(const RandomPool *pool)
+{
+    return spoil(random_once_in(2) && pool->networks->len > 0 ? random_word(pool->networks)
+                                                              : ANY_OF(networks));
 }
 
 static char *random_string(const RandomPool *pool)
@@ -367,12 +399,14 @@ GVariant *random_value(const RandomPool *pool, const GVariantType *type)
 
 GVariant *random_argument(const RandomPool *pool, const char *name, const GVariantType *type)
 {
-    static const char *const kinds[] = {"", "domain", "job"};
+    static const char *const kinds[] = {"", "domain", "job", "network"};
     g_autofree char *text = NULL;
 
     if (g_strcmp0(name, "actions") == 0 && !random_once_in(4))
         return g_variant_new_strv((const char *[]){random_word(pool->words)},
                                   random_once_in(4) ? 0 : 1);
+    if (g_strcmp0(name, "parent_index") == 0 && g_variant_type_equal(type, G_VARIANT_TYPE_INT32))
+        return g_variant_new_int32(g_test_rand_int_range(-2, 3));
     if (!g_variant_type_equal(type, G_VARIANT_TYPE_STRING) || random_once_in(4))
         return random_value(pool, type);
     if (g_strcmp0(name, "xml") == 0)
@@ -381,6 +415,14 @@ GVariant *random_argument(const RandomPool *pool, const char *name, const GVaria
         text = spoil(ANY_OF(disks));
     else if (g_strcmp0(name, "backup_xml") == 0)
         text = spoil(ANY_OF(backups));
+    else if (g_strcmp0(name, "network_xml") == 0)
+        text = random_network(pool);
+    else if (g_strcmp0(name, "element_xml") == 0)
+        text = spoil(random_once_in(2) ? elements[0] : ANY_OF(elements));
+    else if (g_strcmp0(name, "section") == 0)
+        text = g_strdup(random_once_in(2) ? sections[0] : ANY_OF(sections));
+    else if (g_strcmp0(name, "command") == 0)
+        text = g_strdup(ANY_OF(commands));
     else if (g_strcmp0(name, "disk") == 0)
         text = g_strdup("vda");
     else if (g_strcmp0(name, "kind") == 0)

@@ -13,6 +13,7 @@ typedef struct {
     GPtrArray *words;     /* names of domains, interfaces, properties … */
     GPtrArray *options;   /* keys with their types: "bandwidth t" */
     GPtrArray *documents; /* of domains */
+    GPtrArray *networks;  /* their documents */
 } RandomPool;
 
 RandomPool *random_pool_new(void);
@@ -26,7 +27,8 @@ const char *random_word(GPtrArray *words);
 
 /* A floating value of that type. */
 GVariant *random_value(const RandomPool *pool, const GVariantType *type);
-/* The same for an argument of that name: mostly one that makes sense. */
+/* The same for an argument of that name, or of what it holds where its name does not tell
+ * ("network_xml", "element_xml"): mostly one that makes sense. */
 GVariant *random_argument(const RandomPool *pool, const char *name, const GVariantType *type);
 /* A single type that D-Bus has, handles excepted. (transfer full) */
 char *random_type(void);

@@ -124,6 +124,13 @@ static void test_properties(VbBusFixture *fixture)
         "<disk type='file' device='cdrom'><target dev='sda' bus='sata'/><readonly/></disk>"
         "<interface type='user'><mac address='52:54:00:12:34:56'/><model type='virtio'/>"
         "</interface>"
+        "<interface type='network'><mac address='52:54:00:12:34:57'/>"
+        "<source network='lab' portgroup='slow'/><target dev='lab-full'/><model type='virtio'/>"
+        "<mtu size='1400'/><link state='down'/></interface>"
+        "<interface type='bridge'><mac address='52:54:00:12:34:58'/><source bridge='br0'/>"
+        "<model type='e1000'/></interface>"
+        "<interface type='ethernet'><mac address='52:54:00:12:34:59'/><model type='virtio'/>"
+        "</interface>"
         "<graphics type='vnc' port='5907' autoport='no' passwd='hidden'>"
         "<listen type='address' address='127.0.0.1'/></graphics>"
         "</devices></domain>";
@@ -149,7 +156,13 @@ static void test_properties(VbBusFixture *fixture)
         {"Disks", "[('vda', 'disk', 'virtio', '/images/a.qcow2', {'type': <'file'>, 'format': "
                   "<'qcow2'>, 'serial': <'S1'>}), ('sda', 'cdrom', 'sata', '', {'readonly': "
                   "<true>})]"},
-        {"Interfaces", "[('52:54:00:12:34:56', 'user', '', 'virtio', {})]"},
+        {"Interfaces",
+         "[('52:54:00:12:34:56', 'user', '', 'virtio', {}), ('52:54:00:12:34:57', 'network', "
+         "'lab', "
+         "'virtio', {'target': <'lab-full'>, 'portgroup': <'slow'>, 'mtu': <uint32 1400>, "
+         "'link-state': <'down'>}), ('52:54:00:12:34:58', 'bridge', 'br0', 'e1000', {}), "
+         "('52:54:00:12:34:59', 'ethernet', '', 'virtio', {})]"},
+        {"Addresses", "[]"},
         {"Graphics", "[('vnc', '127.0.0.1', {'port': <uint32 5907>})]"},
     };
     VbBusClient *client = vb_bus_fixture_client(fixture);

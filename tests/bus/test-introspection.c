@@ -10,12 +10,13 @@
 #include "domain-object.h"
 #include "job-object.h"
 #include "manager.h"
+#include "network-object.h"
 
 #define EMITS "org.freedesktop.DBus.Property.EmitsChangedSignal"
 
-static const VbInterface *const tables[] = {&vb_manager_interface, &vb_domain_interface,
+static const VbInterface *const tables[] = {&vb_manager_interface,      &vb_domain_interface,
                                             &vb_domain_block_interface, &vb_job_interface,
-                                            &vb_block_job_interface};
+                                            &vb_block_job_interface,    &vb_network_interface};
 
 /* ---- an interface as sorted lines -------------------------------------------------------------
  */
@@ -163,12 +164,17 @@ static void test_live(void)
     g_autofree char *domain = vb_bus_client_start_domain(client, "shown", NULL);
     g_autoptr(GVariant) started = vb_bus_client_call(client, domain, VB_IFACE_BLOCK, "Pull",
                                                      g_variant_new_parsed("('vda', @a{sv} {})"));
-    const char *job;
+    g_autoptr(GVariant) defined = vb_bus_client_call(
+        client, VB_PATH_MANAGER, VB_IFACE_MANAGER, "DefineNetwork",
+        g_variant_new_parsed("('<network><name>shown</name></network>', @a{sv} {})"));
+    const char *job, *network;
 
     g_variant_get(started, "(&o)", &job);
+    g_variant_get(defined, "(&o)", &network);
     compare_object(client, VB_PATH_MANAGER, files, seen);
     compare_object(client, domain, files, seen);
     compare_object(client, job, files, seen);
+    compare_object(client, network, files, seen);
     g_assert_cmpuint(g_hash_table_size(seen), ==, g_hash_table_size(files));
 }
 

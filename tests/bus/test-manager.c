@@ -278,9 +278,9 @@ static void test_pages(VbBusFixture *fixture)
     last = get_page(client, "job", "", 5, jobs);
     g_assert_cmpstr(last, ==, "");
     g_assert_cmpuint(g_hash_table_size(jobs), ==, 0);
-    kind = manager_error(client, "GetObjects",
-                         g_variant_new_parsed("('network', '', @u 0, @a{sv} {})"),
-                         "org.freedesktop.DBus.Error.InvalidArgs");
+    kind =
+        manager_error(client, "GetObjects", g_variant_new_parsed("('pool', '', @u 0, @a{sv} {})"),
+                      "org.freedesktop.DBus.Error.InvalidArgs");
     foreign =
         manager_error(client, "GetObjects", g_variant_new_parsed("('', 'abc', @u 0, @a{sv} {})"),
                       "org.freedesktop.DBus.Error.InvalidArgs");

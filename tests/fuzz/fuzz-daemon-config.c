@@ -19,6 +19,11 @@ static void check_directory(const char *path)
     g_assert(g_utf8_validate(path, -1, NULL));
 }
 
+static void check_user(const char *name)
+{
+    g_assert(strspn(name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "_-") == strlen(name));
+}
+
 static void check(const char *text, gsize size, gboolean session)
 {
     g_autoptr(GError) error = NULL;
@@ -35,14 +40,15 @@ static void check(const char *text, gsize size, gboolean session)
     }
     g_assert((config->image_directories == NULL) == session);
     g_assert((config->qemu_user == NULL) == session);
+    g_assert((config->network_user == NULL) == session);
     if (session)
         return;
     guint length = g_strv_length(config->image_directories);
     g_assert(length <= VB_DAEMON_CONFIG_MAX_DIRECTORIES);
     for (guint i = 0; i < length; i++)
         check_directory(config->image_directories[i]);
-    g_assert(strspn(config->qemu_user, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "_-") ==
-             strlen(config->qemu_user));
+    check_user(config->qemu_user);
+    check_user(config->network_user);
 }
 
 int LLVMFuzzerTestOneInput(const guint8 *data, gsize size)

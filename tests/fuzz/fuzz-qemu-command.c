@@ -299,7 +299,7 @@ static GPtrArray *build(const char *document, char *const *strings)
     if (!def || !vb_qemu_command_check(def, caps, &error))
         return NULL;
 
-    VbQemuCommandInput input = {def, caps, "/run/vm", 1600000000};
+    VbQemuCommandInput input = {def, caps, "/run/vm", 1600000000, NULL};
     g_auto(GStrv) argv = vb_qemu_command_build(&input);
     g_auto(GStrv) env = vb_qemu_command_env(def);
     g_assert(g_strv_length(env) == (def->clock.timezone != NULL));

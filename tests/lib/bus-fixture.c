@@ -135,7 +135,7 @@ static void on_daemon_exit(GObject *process, GAsyncResult *result, gpointer data
     fixture->daemon_pid = 0;
 }
 
-/* QEMU runs as a user that each system has, unless the test has said otherwise. */
+/* QEMU and dnsmasq run as a user that each system has, unless the test has said otherwise. */
 static void write_config(VbBusFixture *fixture)
 {
     g_autofree char *dir = g_build_filename(fixture->root, "etc", "virtbus", NULL);
@@ -146,7 +146,7 @@ static void write_config(VbBusFixture *fixture)
         g_file_test(path, G_FILE_TEST_EXISTS))
         return;
     g_assert_cmpint(g_mkdir_with_parents(dir, 0711), ==, 0);
-    g_file_set_contents(path, "[qemu]\nuser=nobody\n", -1, &error);
+    g_file_set_contents(path, "[qemu]\nuser=nobody\n[network]\nuser=nobody\n", -1, &error);
     g_assert_no_error(error);
 }
 

@@ -28,6 +28,7 @@
 #define VB_IFACE_BLOCK "org.virtbus1.Domain.Block"
 #define VB_IFACE_JOB "org.virtbus1.Job"
 #define VB_IFACE_BLOCK_JOB "org.virtbus1.BlockJob"
+#define VB_IFACE_NETWORK "org.virtbus1.Network"
 #define VB_IFACE_PROPERTIES "org.freedesktop.DBus.Properties"
 #define VB_IFACE_OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
 #define VB_IFACE_PEER "org.freedesktop.DBus.Peer"

@@ -4,13 +4,14 @@
  * detail is what a line of the table says, and no otherwise, so that a call succeeds only if all of
  * its checks carry what docs/authorization.md promises. */
 #include "actions.h"
+#include "net-namespace.h"
 #include "polkit-fixture.h"
 
 #define ACCESS_DENIED "org.freedesktop.DBus.Error.AccessDenied"
 #define UUID "7d1c9a52-4a8e-4d7c-9a39-6f3f7d1f0a01"
 #define OTHER_UUID "7d1c9a52-4a8e-4d7c-9a39-6f3f7d1f0a02"
 
-/* One check. Without a name, every detail but `method` is to be absent. */
+/* One check. The name is the domain's or, of a network's action, the network's. */
 typedef struct {
     const char *action, *method, *name, *operation, *disk, *path, *use;
 } Line;
@@ -31,6 +32,14 @@ typedef struct {
 #define IMAGE(method, path, use)                                                                   \
     {                                                                                              \
         VB_ACTION_DOMAIN_HOST_ACCESS, method, "told", NULL, NULL, path, use                        \
+    }
+#define NETWORK(action, member)                                                                    \
+    {                                                                                              \
+        action, VB_IFACE_NETWORK "." member, "told", NULL, NULL, NULL, NULL                        \
+    }
+#define TFTP(method)                                                                               \
+    {                                                                                              \
+        VB_ACTION_NETWORK_HOST_ACCESS, method, "told", NULL, NULL, "/far/boot", "TFTP root"        \
     }
 #define BOTH_IMAGES(method)                                                                        \
     IMAGE(method, "/images/told.qcow2", "disk image"),                                             \
@@ -69,12 +78,38 @@ static const Line lines[] = {
     JOB(VB_IFACE_JOB, "Cancel", "block-pull"),
     JOB(VB_IFACE_JOB, "Dismiss", "block-pull"),
     JOB(VB_IFACE_BLOCK_JOB, "Pivot", "block-copy"),
+    {VB_ACTION_NETWORK_MANAGE, VB_IFACE_MANAGER ".DefineNetwork", "told", NULL, NULL, NULL, NULL},
+    TFTP(VB_IFACE_MANAGER ".DefineNetwork"),
+    {VB_ACTION_NETWORK_MANAGE, VB_IFACE_MANAGER ".CreateNetwork", "told", NULL, NULL, NULL, NULL},
+    {VB_ACTION_NETWORK_OPERATE, VB_IFACE_MANAGER ".Reload", "", NULL, NULL, NULL, NULL},
+    NETWORK(VB_ACTION_NETWORK_MANAGE, "Redefine"),
+    TFTP(VB_IFACE_NETWORK ".Redefine"),
+    NETWORK(VB_ACTION_NETWORK_MANAGE, "Update"),
+    NETWORK(VB_ACTION_NETWORK_MANAGE, "SetAutostart"),
+    NETWORK(VB_ACTION_NETWORK_MANAGE, "Undefine"),
+    NETWORK(VB_ACTION_NETWORK_READ_XML, "GetXml"),
+    NETWORK(VB_ACTION_NETWORK_OPERATE, "Start"),
+    NETWORK(VB_ACTION_NETWORK_OPERATE, "Destroy"),
 };
 
 static void append_detail(GString *rules, const char *key, const char *value)
 {
     if (value != NULL)
         g_string_append_printf(rules, "%s: '%s', ", key, value);
+}
+
+/* What the object of the call is said to be. A call on the manager is about a domain, a network or
+ * neither: what it is not about has an empty name. */
+static void append_object(GString *rules, const Line *line)
+{
+    gboolean is_network = g_str_has_prefix(line->action, "org.virtbus1.network.");
+    const char *none = g_str_has_prefix(line->method, VB_IFACE_MANAGER ".") ? "" : NULL;
+
+    append_detail(rules, "domain_name", is_network ? none : line->name);
+    append_detail(rules, "network_name", is_network ? line->name : none);
+    if (line->name[0] != '\0')
+        append_detail(rules, is_network ? "network_uuid" : "domain_uuid", UUID);
+    append_detail(rules, "driver", is_network ? NULL : "test");
 }
 
 static char *make_rules(void)
@@ -86,9 +121,7 @@ static char *make_rules(void)
 
         g_string_append_printf(rules, "{action: '%s', details: {", line->action);
         append_detail(rules, "method", line->method);
-        append_detail(rules, "driver", "test");
-        append_detail(rules, "domain_name", line->name);
-        append_detail(rules, "domain_uuid", UUID);
+        append_object(rules, line);
         append_detail(rules, "job_operation", line->operation);
         append_detail(rules, "disk", line->disk);
         append_detail(rules, "path", line->path);
@@ -98,8 +131,8 @@ static char *make_rules(void)
     g_string_append(rules,
                     "];\n"
                     "var keys = ['method', 'driver', 'domain_name', 'domain_uuid',\n"
-                    "            'job_operation', 'disk', 'path', 'use',\n"
-                    "            'polkit.message'];\n"
+                    "            'network_name', 'network_uuid', 'job_operation', 'disk',\n"
+                    "            'path', 'use', 'polkit.message'];\n"
                     "polkit.addRule(function (action, subject) {\n"
                     "    return lines.some(function (line) {\n"
                     "        return line.action == action.id && keys.every(function (key) {\n"
@@ -210,6 +243,47 @@ static void test_all(const VbPolkitWorld *world)
     backup(world, domain);
 }
 
+static const char network_xml[] = "<network><name>told</name><uuid>" UUID "</uuid>"
+                                  "<bridge name='told0'/><ip address='192.0.2.1' prefix='24'/>"
+                                  "<dns enable='no'/></network>";
+static const char tftp_xml[] = "<network><name>told</name><uuid>" UUID "</uuid>"
+                               "<bridge name='told0'/><ip address='192.0.2.1' prefix='24'>"
+                               "<tftp root='/far/boot'/></ip></network>";
+
+static char *make_network(const VbPolkitWorld *world, const char *method, const char *xml)
+{
+    g_autoptr(GVariant) reply =
+        vb_bus_client_call(world->alice, VB_PATH_MANAGER, VB_IFACE_MANAGER, method,
+                           g_variant_new_parsed("(%s, @a{sv} {})", xml));
+    char *path;
+
+    g_variant_get(reply, "(o)", &path);
+    return path;
+}
+
+static void test_networks(const VbPolkitWorld *world)
+{
+    static const char *const documents[] = {tftp_xml, network_xml};
+    g_autofree char *network = make_network(world, "DefineNetwork", tftp_xml);
+    g_autofree char *transient = NULL;
+
+    for (guint i = 0; i < G_N_ELEMENTS(documents); i++) {
+        g_autoptr(GVariant) redefined =
+            vb_bus_client_call(world->alice, network, VB_IFACE_NETWORK, "Redefine",
+                               g_variant_new_parsed("(%s, @a{sv} {})", documents[i]));
+    }
+    call(world, network, VB_IFACE_NETWORK, "SetAutostart", "(false, @a{sv} {})");
+    call(world, network, VB_IFACE_NETWORK, "GetXml", "({'inactive': <true>},)");
+    call(world, network, VB_IFACE_NETWORK, "Update",
+         "('portgroup', 'add-last', -1, '<portgroup name=\"slow\"/>', @a{sv} {})");
+    call(world, network, VB_IFACE_NETWORK, "Start", "(@a{sv} {},)");
+    call(world, VB_PATH_MANAGER, VB_IFACE_MANAGER, "Reload", "(@a{sv} {},)");
+    call(world, network, VB_IFACE_NETWORK, "Destroy", "(@a{sv} {},)");
+    call(world, network, VB_IFACE_NETWORK, "Undefine", "(@a{sv} {},)");
+    transient = make_network(world, "CreateNetwork", network_xml);
+    call(world, transient, VB_IFACE_NETWORK, "Destroy", "(@a{sv} {},)");
+}
+
 /* The rule does look: one other detail, and it says no. */
 static void test_other(const VbPolkitWorld *world)
 {
@@ -232,8 +306,10 @@ int main(int argc, char **argv)
 {
     g_autofree char *rules = make_rules();
 
+    vb_enter_net_namespace(); /* who may not is no root, and the tests are skipped */
     g_test_init(&argc, &argv, NULL);
     vb_polkit_add_test("/details/all", rules, VB_BUS_FIXTURE_NONE, test_all);
+    vb_polkit_add_test("/details/networks", rules, VB_BUS_FIXTURE_NONE, test_networks);
     vb_polkit_add_test("/details/other", rules, VB_BUS_FIXTURE_NONE, test_other);
     return g_test_run();
 }

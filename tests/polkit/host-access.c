@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What a document names of the host: alice may define domains and run block jobs, but is asked for
- * domain.host-access when one of them reaches outside the image directories. */
+ * What a document names of the host: alice may define domains and networks and run block jobs, but
+ * is asked for domain.host-access or network.host-access when one of them reaches outside the image
+ * directories. */
 #include "actions.h"
+#include "net-namespace.h"
 #include "polkit-fixture.h"
 
 #include <glib/gstdio.h>
@@ -15,7 +17,8 @@
 static const char config[] = "[storage]\nimage-directories=/pool/a;/pool/b\n";
 
 static const char rules[] = "polkit.addRule(function (action, subject) {\n"
-                            "    return action.id != '" VB_ACTION_DOMAIN_HOST_ACCESS "'\n"
+                            "    return action.id != '" VB_ACTION_DOMAIN_HOST_ACCESS "' &&\n"
+                            "           action.id != '" VB_ACTION_NETWORK_HOST_ACCESS "'\n"
                             "        ? polkit.Result.YES : polkit.Result.NOT_HANDLED;\n"
                             "});\n";
 
@@ -39,6 +42,9 @@ static const Parts inside[] = {
     {"", BACKED("/pool/a/top.qcow2", "/pool/b/base.img")},
     {"<kernel>/pool/a/vmlinuz</kernel><initrd>/pool/a/initrd</initrd>", ""},
     {"", "<emulator>/usr/bin/qemu-system-x86_64</emulator>"},
+    {"", "<interface type='network'><source network='default'/></interface>"},
+    {"", "<interface type='user'><portForward proto='tcp'><range start='2222' to='22'/>"
+         "</portForward></interface>"},
 };
 
 static const Parts outside[] = {
@@ -54,6 +60,9 @@ static const Parts outside[] = {
     {"", "<serial type='file'><source path='/etc/cron.d/job'/></serial>"},
     {"", "<disk type='block' device='disk'><source dev='/dev/sda'/>"
          "<target dev='vda' bus='virtio'/></disk>"},
+    {"", "<interface type='bridge'><source bridge='br0'/></interface>"},
+    {"", "<interface type='ethernet'/>"},
+    {"", "<interface type='ethernet'><target dev='tap0' managed='no'/></interface>"},
 };
 
 static char *document(const Parts *parts)
@@ -64,13 +73,19 @@ static char *document(const Parts *parts)
                            parts->os, parts->devices);
 }
 
-static void assert_asked(VbBusClient *client, const char *path, const char *interface,
-                         const char *method, GVariant *params)
+static void assert_asked_for(VbBusClient *client, const char *action, const char *path,
+                             const char *interface, const char *method, GVariant *params)
 {
     g_autofree char *text =
         vb_bus_client_call_error(client, path, interface, method, params, INTERACTIVE);
 
-    g_assert_nonnull(strstr(text, VB_ACTION_DOMAIN_HOST_ACCESS));
+    g_assert_nonnull(strstr(text, action));
+}
+
+static void assert_asked(VbBusClient *client, const char *path, const char *interface,
+                         const char *method, GVariant *params)
+{
+    assert_asked_for(client, VB_ACTION_DOMAIN_HOST_ACCESS, path, interface, method, params);
 }
 
 static void configure(const VbPolkitWorld *world)
@@ -240,6 +255,52 @@ static void test_each(const VbPolkitWorld *world)
     }
 }
 
+static char *network_document(const char *root)
+{
+    return g_strdup_printf("<network><name>net</name><uuid>" UUID "</uuid>"
+                           "<ip address='192.0.2.1' prefix='24'><tftp root='%s'/></ip></network>",
+                           root);
+}
+
+/* Nothing is started here: the networks stay definitions. */
+static void test_networks(const VbPolkitWorld *world)
+{
+    g_autofree char *inside_xml = network_document("/pool/a/boot");
+    g_autofree char *outside_xml = network_document("/etc");
+    static const char bridge_xml[] = "<network><name>net</name><uuid>" UUID "</uuid>"
+                                     "<forward mode='bridge'/><bridge name='br0'/></network>";
+    g_autoptr(VbPolkitAgent) agent = vb_polkit_agent_new(world->polkit);
+    g_autoptr(GVariant) defined = NULL, redefined = NULL, granted = NULL;
+    const VbPolkitPrompt *prompt;
+    const char *network;
+    guint32 serial;
+
+    configure(world);
+    defined = vb_bus_client_call(world->alice, VB_PATH_MANAGER, VB_IFACE_MANAGER, "DefineNetwork",
+                                 g_variant_new_parsed("(%s, @a{sv} {})", inside_xml));
+    g_variant_get(defined, "(&o)", &network);
+    redefined = vb_bus_client_call(world->alice, network, VB_IFACE_NETWORK, "Redefine",
+                                   g_variant_new_parsed("(%s, @a{sv} {})", inside_xml));
+    assert_asked_for(world->alice, VB_ACTION_NETWORK_HOST_ACCESS, VB_PATH_MANAGER, VB_IFACE_MANAGER,
+                     "DefineNetwork", g_variant_new_parsed("(%s, @a{sv} {})", outside_xml));
+    assert_asked_for(world->alice, VB_ACTION_NETWORK_HOST_ACCESS, VB_PATH_MANAGER, VB_IFACE_MANAGER,
+                     "CreateNetwork", g_variant_new_parsed("(%s, @a{sv} {})", outside_xml));
+    assert_asked_for(world->alice, VB_ACTION_NETWORK_HOST_ACCESS, network, VB_IFACE_NETWORK,
+                     "Redefine", g_variant_new_parsed("(%s, @a{sv} {})", outside_xml));
+    assert_asked_for(world->alice, VB_ACTION_NETWORK_HOST_ACCESS, network, VB_IFACE_NETWORK,
+                     "Redefine", g_variant_new_parsed("(%s, @a{sv} {})", bridge_xml));
+
+    serial = vb_bus_client_send_interactive(world->alice, network, VB_IFACE_NETWORK, "Redefine",
+                                            g_variant_new_parsed("(%s, @a{sv} {})", outside_xml));
+    prompt = vb_polkit_agent_prompt(agent, 0);
+    g_assert_cmpstr(prompt->action, ==, VB_ACTION_NETWORK_HOST_ACCESS);
+    g_assert_cmpstr(prompt->message, ==,
+                    "Authentication is required to give the guests of the virtual network “net”"
+                    " access to “/etc” of this host (TFTP root)");
+    vb_polkit_agent_answer(agent, 0, TRUE);
+    granted = vb_bus_client_finish(world->alice, serial);
+}
+
 /* A document may not take over another domain under a name that the rules allow. */
 static void test_identity(const VbPolkitWorld *world)
 {
@@ -259,6 +320,7 @@ static void test_identity(const VbPolkitWorld *world)
 
 int main(int argc, char **argv)
 {
+    vb_enter_net_namespace(); /* who may not is no root, and the tests are skipped */
     g_test_init(&argc, &argv, NULL);
     vb_polkit_add_test("/host-access/documents", rules, VB_BUS_FIXTURE_NO_DAEMON, test_documents);
     vb_polkit_add_test("/host-access/variable-stores", rules, VB_BUS_FIXTURE_NO_DAEMON,
@@ -266,6 +328,7 @@ int main(int argc, char **argv)
     vb_polkit_add_test("/host-access/targets", rules, VB_BUS_FIXTURE_NO_DAEMON, test_targets);
     vb_polkit_add_test("/host-access/beside", rules, VB_BUS_FIXTURE_NO_DAEMON, test_beside);
     vb_polkit_add_test("/host-access/each", rules, VB_BUS_FIXTURE_NO_DAEMON, test_each);
+    vb_polkit_add_test("/host-access/networks", rules, VB_BUS_FIXTURE_NO_DAEMON, test_networks);
     vb_polkit_add_test("/host-access/identity", rules, VB_BUS_FIXTURE_NO_DAEMON, test_identity);
     return g_test_run();
 }

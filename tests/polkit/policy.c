@@ -12,9 +12,11 @@ enum { AUTH_ADMIN = 2, AUTH_ADMIN_KEEP = 4 };
 
 static gboolean is_kept(const char *action)
 {
-    return !g_str_equal(action, VB_ACTION_DOMAIN_MANAGE) &&
-           !g_str_equal(action, VB_ACTION_DOMAIN_HOST_ACCESS) &&
-           !g_str_equal(action, VB_ACTION_DOMAIN_READ_SECRETS);
+    static const char *const never[] = {VB_ACTION_DOMAIN_MANAGE,       VB_ACTION_DOMAIN_HOST_ACCESS,
+                                        VB_ACTION_DOMAIN_READ_SECRETS, VB_ACTION_NETWORK_MANAGE,
+                                        VB_ACTION_NETWORK_HOST_ACCESS, NULL};
+
+    return !g_strv_contains(never, action);
 }
 
 /* All that the code asks for is there, and nothing else; nobody may do anything without root's
@@ -33,7 +35,9 @@ static void test_actions(const VbPolkitWorld *world)
         g_test_message("%s: %u %u %u", id, any, inactive, active);
         g_assert_true(vb_is_action(id));
         g_assert_cmpstr(description, !=, "");
-        g_assert_nonnull(strstr(message, "$(domain_name)"));
+        g_assert_nonnull(strstr(message, g_str_has_prefix(id, "org.virtbus1.network.")
+                                             ? "$(network_name)"
+                                             : "$(domain_name)"));
         g_assert_cmpuint(any, ==, AUTH_ADMIN);
         g_assert_cmpuint(inactive, ==, AUTH_ADMIN);
         g_assert_cmpuint(active, ==, is_kept(id) ? AUTH_ADMIN_KEEP : AUTH_ADMIN);

@@ -30,6 +30,8 @@ void qemu_host_start(QemuHost *qemu)
     };
     vb_host_add_driver(qemu->host, &vb_qemu_driver, vb_qemu_driver_new(qemu->host, &options),
                        vb_qemu_driver_free);
+    if (qemu->network)
+        vb_host_set_network_driver(qemu->host, qemu->network, qemu->network_self, NULL);
     vb_host_load_async(qemu->host, take_result, &result);
     VB_WAIT_FOR(result);
     vb_host_load_finish(qemu->host, result, &error);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "host.h"
+#include "network.h"
 #include "wait.h"
 
 typedef struct {
@@ -16,6 +17,8 @@ typedef struct {
     gpointer user_data; /* of the events */
     const char *user;   /* that QEMU runs as; NULL: as the test does */
     const char *const *image_directories;
+    const VbNetworkDriver *network; /* the network driver; NULL: there is none */
+    gpointer network_self;          /* borrowed */
 } QemuHost;
 
 /* Makes the directory, into which others may go, and starts the host. */

@@ -45,9 +45,16 @@ static void take_result(GObject *source, GAsyncResult *result, gpointer data)
 
 VmFixture *vm_fixture_new(void)
 {
+    return vm_fixture_new_with_network(NULL, NULL);
+}
+
+VmFixture *vm_fixture_new_with_network(const VbNetworkDriver *driver, gpointer self)
+{
     VmFixture *fixture = g_new0(VmFixture, 1);
 
     fixture->log = g_string_new(NULL);
+    fixture->qemu.network = driver;
+    fixture->qemu.network_self = self;
     qemu_host_init(&fixture->qemu, &events, fixture);
     return fixture;
 }

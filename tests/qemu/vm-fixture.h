@@ -14,6 +14,8 @@ typedef struct {
 } VmFixture;
 
 VmFixture *vm_fixture_new(void);
+/* The same with a network driver; `self` is borrowed. */
+VmFixture *vm_fixture_new_with_network(const VbNetworkDriver *driver, gpointer self);
 /* Destroys what runs, frees the host, removes the directory. */
 void vm_fixture_free(VmFixture *fixture);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VmFixture, vm_fixture_free)

@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 
 #include "error.h"
+#include "network.h"
 
 #define UUID_A "5b1f0a52-0f6c-4d0a-8d5e-0a2f6f6d1c11"
 #define UUID_B "0f0e0d0c-0b0a-4908-8706-050403020100"
@@ -623,6 +624,28 @@ static void test_no_space_for_pivot(void)
     g_assert_cmpstr(disk->source->path, ==, "/images/a-vda.qcow2");
 }
 
+/* Interfaces of a domain that is nothing but memory lead nowhere: no network is asked. */
+static void test_interfaces(void)
+{
+    g_autoptr(CoreFixture) fixture = core_fixture_new();
+    g_autoptr(CoreReply) defined = core_define(
+        fixture, "<domain type='test'><name>a</name><memory unit='MiB'>64</memory>"
+                 "<os><type>hvm</type></os><devices>"
+                 "<interface type='network'><source network='nowhere'/></interface>"
+                 "<interface type='bridge'><source bridge='br0'/></interface>"
+                 "<interface type='ethernet'/><interface type='user'/></devices></domain>");
+    core_reply_assert_ok(defined);
+    VbDomain *domain = defined->domain;
+    g_autoptr(CoreReply) start = core_operate(fixture, domain, VB_DOMAIN_OP_START);
+
+    core_reply_assert_ok(start);
+    g_assert_cmpuint(vb_domain_def(domain)->interfaces->len, ==, 4);
+    g_autoptr(GPtrArray) addresses = vb_domain_addresses(domain);
+    g_assert_cmpuint(addresses->len, ==, 0);
+    g_autoptr(CoreReply) destroy = core_operate(fixture, domain, VB_DOMAIN_OP_DESTROY);
+    core_reply_assert_ok(destroy);
+}
+
 int main(int argc, char **argv)
 {
     /* A write over the limit is an error, not a signal. */
@@ -650,6 +673,7 @@ int main(int argc, char **argv)
     g_test_add_data_func("/domain/destroy/hung-shutdown", &hung_shutdown, test_destroy_preempts);
     g_test_add_func("/domain/destroy/fails", test_destroy_fails);
     g_test_add_func("/domain/gone-meanwhile", test_gone_meanwhile);
+    g_test_add_func("/domain/interfaces", test_interfaces);
     g_test_add_func("/domain/random-operations", test_random_operations);
     g_test_add_func("/domain/no-space/definition", test_no_space);
     g_test_add_func("/domain/no-space/records", test_no_space_for_records);

@@ -230,6 +230,42 @@ static void add(const char *path, void (*func)(Store *fixture, gconstpointer dat
     g_test_add(path, Store, NULL, set_up, func, tear_down);
 }
 
+/* All of it, and nothing beside it. */
+static void test_remove_tree(Store *fixture, gconstpointer data)
+{
+    g_autofree char *outside = g_build_filename(fixture->dir, "outside", NULL);
+    g_autofree char *tree = g_build_filename(fixture->dir, "tree", NULL);
+    g_autofree char *below = g_build_filename(tree, "a", "b", NULL);
+    g_autofree char *file = g_build_filename(below, "file", NULL);
+    g_autofree char *link = g_build_filename(tree, "link", NULL);
+
+    g_assert_true(g_file_set_contents(outside, "x", 1, NULL));
+    g_assert_cmpint(g_mkdir_with_parents(below, 0700), ==, 0);
+    g_assert_true(g_file_set_contents(file, "x", 1, NULL));
+    g_assert_cmpint(symlink(fixture->dir, link), ==, 0);
+    vb_store_remove_tree(tree);
+    g_assert_false(g_file_test(tree, G_FILE_TEST_EXISTS));
+    g_assert_true(g_file_test(outside, G_FILE_TEST_EXISTS));
+    vb_store_remove_tree(tree);
+}
+
+/* Nobody of ours makes so deep a tree: it is left to somebody who looks at it. */
+static void test_remove_deep_tree(Store *fixture, gconstpointer data)
+{
+    g_autofree char *tree = g_build_filename(fixture->dir, "1", NULL);
+    g_autofree char *below = g_build_filename(tree, "2/3/4/5/6/7/8/9/10", NULL);
+
+    g_assert_cmpint(g_mkdir_with_parents(below, 0700), ==, 0);
+    g_test_expect_message(NULL, G_LOG_LEVEL_MESSAGE, "*cannot remove*");
+    vb_store_remove_tree(tree);
+    g_test_assert_expected_messages();
+    g_assert_true(g_file_test(below, G_FILE_TEST_EXISTS));
+    while (!g_str_equal(below, fixture->dir)) {
+        g_assert_cmpint(g_rmdir(below), ==, 0);
+        *strrchr(below, '/') = '\0';
+    }
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -241,6 +277,8 @@ int main(int argc, char **argv)
     add("/store/record", test_record);
     add("/store/read", test_read);
     add("/store/set-aside", test_set_aside);
+    add("/store/remove-tree", test_remove_tree);
+    add("/store/remove-tree/deep", test_remove_deep_tree);
     add("/store/paths", test_paths);
 
     return g_test_run();

@@ -10,11 +10,10 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "network.h"
 #include "parse-domain.h"
 
-static void note(Stub *stub, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static void note(Stub *stub, const char *format, ...)
+void stub_note(Stub *stub, const char *format, ...)
 {
     va_list args;
 
@@ -78,11 +77,43 @@ static void stub_prepare(gpointer self, VbDomainDef *def, GTask *task)
     g_object_unref(task);
 }
 
+typedef struct {
+    Stub *stub;
+    VbDomain *domain;
+    GTask *task;
+} Opening;
+
+static void on_ports(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autofree Opening *data = user_data;
+    g_autoptr(VbDomain) domain = data->domain;
+    GError *error = NULL;
+    GArray *fds = vb_domain_open_ports_finish(domain, result, &error);
+
+    if (!fds) {
+        g_task_return_error(data->task, error);
+        g_object_unref(data->task);
+        return;
+    }
+    g_ptr_array_add(data->stub->fds, fds);
+    stub_note(data->stub, "ports of %s are open", vb_domain_info(domain)->name);
+    if (!data->stub->fail[STUB_OPERATE])
+        vb_domain_set_state(domain, VB_DOMAIN_RUNNING, "booted");
+    take(data->stub, STUB_OPERATE, data->task);
+}
+
 static void stub_operate_driver(gpointer self, VbDomain *domain, VbDomainOp op,
                                 VbDomainOpFlags flags, GTask *task)
 {
     Stub *stub = self;
 
+    if (op == VB_DOMAIN_OP_START && stub->open_ports) {
+        Opening *data = g_new(Opening, 1);
+        *data = (Opening){stub, vb_domain_ref(domain), task};
+        g_task_set_check_cancellable(task, FALSE);
+        vb_domain_open_ports_async(domain, g_task_get_cancellable(task), on_ports, data);
+        return;
+    }
     if (op == VB_DOMAIN_OP_START && !stub->fail[STUB_OPERATE] && !stub->keep[STUB_OPERATE])
         vb_domain_set_state(domain, VB_DOMAIN_RUNNING, "booted");
     if (op == VB_DOMAIN_OP_DESTROY) {
@@ -103,6 +134,14 @@ static void stub_reconnect(gpointer self, VbDomain *domain, GKeyFile *record, GT
         return;
     }
     take(stub, STUB_RECONNECT, task);
+}
+
+static void stub_set_link(gpointer self, VbDomain *domain, guint interface, gboolean up,
+                          GTask *task)
+{
+    stub_note(self, "link %u of %s %s", interface, vb_domain_info(domain)->name,
+              up ? "up" : "down");
+    take(self, STUB_LINK, task);
 }
 
 static void stub_jobs_start(gpointer self, VbDomain *domain, GPtrArray *jobs, GTask *task)
@@ -160,6 +199,7 @@ static const VbDriver stub_driver = {
     .prepare = stub_prepare,
     .operate = stub_operate_driver,
     .reconnect = stub_reconnect,
+    .set_link = stub_set_link,
     .jobs_start = stub_jobs_start,
     .jobs_query = stub_jobs_query,
     .job_cancel = stub_job_cancel,
@@ -175,7 +215,7 @@ static const VbDriver stub_driver = {
 
 static void on_domain_added(VbDomain *domain, gpointer stub)
 {
-    note(stub, "domain %s added", vb_domain_info(domain)->name);
+    stub_note(stub, "domain %s added", vb_domain_info(domain)->name);
 }
 
 static void on_domain_changed(VbDomain *domain, VbDomainProps props, gpointer stub)
@@ -183,32 +223,34 @@ static void on_domain_changed(VbDomain *domain, VbDomainProps props, gpointer st
     const VbDomainInfo *info = vb_domain_info(domain);
 
     if (props & VB_DOMAIN_PROP_DEFINITION)
-        note(stub, "domain %s definition", info->name);
+        stub_note(stub, "domain %s definition", info->name);
     if (props & VB_DOMAIN_PROP_STATE)
-        note(stub, "domain %s state %s/%s", info->name, vb_domain_state_to_string(info->state),
-             info->reason);
+        stub_note(stub, "domain %s state %s/%s", info->name, vb_domain_state_to_string(info->state),
+                  info->reason);
     if (props & VB_DOMAIN_PROP_CONFIG_PENDING)
-        note(stub, "domain %s pending %d", info->name, info->config_pending);
+        stub_note(stub, "domain %s pending %d", info->name, info->config_pending);
     if (props & VB_DOMAIN_PROP_RESPONSIVE)
-        note(stub, "domain %s responsive %d", info->name, info->responsive);
+        stub_note(stub, "domain %s responsive %d", info->name, info->responsive);
     if (props & VB_DOMAIN_PROP_BLOCK_JOBS)
-        note(stub, "domain %s jobs", info->name);
+        stub_note(stub, "domain %s jobs", info->name);
+    if (props & VB_DOMAIN_PROP_ADDRESSES)
+        stub_note(stub, "domain %s addresses", info->name);
 }
 
 static void on_domain_lifecycle(VbDomain *domain, const char *event, const char *reason,
                                 gpointer stub)
 {
-    note(stub, "lifecycle %s %s/%s", vb_domain_info(domain)->name, event, reason);
+    stub_note(stub, "lifecycle %s %s/%s", vb_domain_info(domain)->name, event, reason);
 }
 
 static void on_domain_removed(VbDomain *domain, gpointer stub)
 {
-    note(stub, "domain %s removed", vb_domain_info(domain)->name);
+    stub_note(stub, "domain %s removed", vb_domain_info(domain)->name);
 }
 
 static void on_job_added(VbJob *job, gpointer stub)
 {
-    note(stub, "job %u added", vb_job_info(job)->number);
+    stub_note(stub, "job %u added", vb_job_info(job)->number);
 }
 
 static void on_job_changed(VbJob *job, VbJobProps props, gpointer stub)
@@ -216,30 +258,64 @@ static void on_job_changed(VbJob *job, VbJobProps props, gpointer stub)
     const VbJobInfo *info = vb_job_info(job);
 
     if (props & VB_JOB_PROP_CANCELABLE)
-        note(stub, "job %u cancelable %d", info->number, vb_job_is_cancelable(job));
+        stub_note(stub, "job %u cancelable %d", info->number, vb_job_is_cancelable(job));
     if (props & VB_JOB_PROP_STATE)
-        note(stub, "job %u state %s", info->number, vb_job_state_to_string(info->state));
+        stub_note(stub, "job %u state %s", info->number, vb_job_state_to_string(info->state));
     if (props & VB_JOB_PROP_CANCEL_REQUESTED)
-        note(stub, "job %u cancel-requested %d", info->number, info->cancel_requested);
+        stub_note(stub, "job %u cancel-requested %d", info->number, info->cancel_requested);
 }
 
 static void on_job_ready(VbJob *job, gpointer stub)
 {
-    note(stub, "job %u READY", vb_job_info(job)->number);
+    stub_note(stub, "job %u READY", vb_job_info(job)->number);
 }
 
 static void on_job_concluded(VbJob *job, gpointer stub)
 {
     const VbJobInfo *info = vb_job_info(job);
 
-    note(stub, "job %u END %s %s%s%s", info->number, vb_job_result_to_string(info->result),
-         vb_job_reason_to_string(info->reason), *info->error_message ? ": " : "",
-         info->error_message);
+    stub_note(stub, "job %u END %s %s%s%s", info->number, vb_job_result_to_string(info->result),
+              vb_job_reason_to_string(info->reason), *info->error_message ? ": " : "",
+              info->error_message);
 }
 
 static void on_job_removed(VbJob *job, gpointer stub)
 {
-    note(stub, "job %u removed", vb_job_info(job)->number);
+    stub_note(stub, "job %u removed", vb_job_info(job)->number);
+}
+
+static void on_network_added(VbNetwork *network, gpointer stub)
+{
+    stub_note(stub, "network %s added", vb_network_info(network)->name);
+}
+
+static void on_network_changed(VbNetwork *network, VbNetworkProps props, gpointer stub)
+{
+    const VbNetworkInfo *info = vb_network_info(network);
+
+    if (props & VB_NETWORK_PROP_STATE)
+        stub_note(stub, "network %s active %d", info->name, info->active);
+    if (props & VB_NETWORK_PROP_PERSISTENT)
+        stub_note(stub, "network %s persistent %d", info->name, info->persistent);
+    if (props & VB_NETWORK_PROP_AUTOSTART)
+        stub_note(stub, "network %s autostart %d", info->name, info->autostart);
+    if (props & VB_NETWORK_PROP_CONFIG_PENDING)
+        stub_note(stub, "network %s pending %d", info->name, info->config_pending);
+    if (props & VB_NETWORK_PROP_DEFINITION)
+        stub_note(stub, "network %s definition", info->name);
+    if (props & VB_NETWORK_PROP_LEASES)
+        stub_note(stub, "network %s leases %u", info->name, vb_network_leases(network)->len);
+}
+
+static void on_network_lifecycle(VbNetwork *network, const char *event, const char *reason,
+                                 gpointer stub)
+{
+    stub_note(stub, "lifecycle %s %s/%s", vb_network_info(network)->name, event, reason);
+}
+
+static void on_network_removed(VbNetwork *network, gpointer stub)
+{
+    stub_note(stub, "network %s removed", vb_network_info(network)->name);
 }
 
 static const VbDriverEvents events = {
@@ -252,6 +328,10 @@ static const VbDriverEvents events = {
     .job_ready = on_job_ready,
     .job_concluded = on_job_concluded,
     .job_removed = on_job_removed,
+    .network_added = on_network_added,
+    .network_changed = on_network_changed,
+    .network_lifecycle = on_network_lifecycle,
+    .network_removed = on_network_removed,
 };
 
 /* ---- the main loop ---- */
@@ -271,7 +351,7 @@ static void on_loaded(GObject *source, GAsyncResult *result, gpointer user_data)
 
     vb_host_load_finish(stub->host, result, &error);
     g_assert_no_error(error);
-    note(stub, "loaded");
+    stub_note(stub, "loaded");
 }
 
 static Stub *make(const char *root)
@@ -285,6 +365,7 @@ static Stub *make(const char *root)
     vb_paths_make(stub->paths, &error);
     g_assert_no_error(error);
     stub->log = g_ptr_array_new_with_free_func(g_free);
+    stub->fds = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);
     stub->statuses = g_ptr_array_new_with_free_func((GDestroyNotify)vb_job_status_free);
     for (guint i = 0; i < STUB_N_CALLS; i++)
         stub->waiting[i] = g_ptr_array_new();
@@ -299,10 +380,16 @@ Stub *stub_load(const char *root)
     return make(root);
 }
 
-Stub *stub_new(void)
+Stub *stub_new_dead(void)
 {
     g_autofree char *root = g_dir_make_tmp("virtbus-stub-XXXXXX", NULL);
-    Stub *stub = make(root);
+
+    return make(root);
+}
+
+Stub *stub_new(void)
+{
+    Stub *stub = stub_new_dead();
 
     stub_begin(stub);
     vb_host_announce(stub->host);
@@ -365,6 +452,7 @@ void stub_free(Stub *stub)
         g_ptr_array_unref(stub->waiting[i]);
     g_ptr_array_unref(stub->statuses);
     g_ptr_array_unref(stub->log);
+    g_ptr_array_unref(stub->fds);
     vb_paths_free(stub->paths);
     g_free(stub->snapshot);
     g_free(stub->root);
@@ -410,7 +498,7 @@ typedef struct {
     char *name;
 } Reply;
 
-static gpointer reply_data(Stub *stub, const char *name)
+gpointer stub_reply(Stub *stub, const char *name)
 {
     Reply *reply = g_new(Reply, 1);
 
@@ -418,22 +506,24 @@ static gpointer reply_data(Stub *stub, const char *name)
     return reply;
 }
 
-static void log_reply(Reply *reply, const GError *error)
+void stub_log_reply(gpointer user_data, const GError *error)
 {
+    Reply *reply = user_data;
+
     if (error)
-        note(reply->stub, "reply %s: %s", reply->name, error->message);
+        stub_note(reply->stub, "reply %s: %s", reply->name, error->message);
     else
-        note(reply->stub, "reply %s ok", reply->name);
+        stub_note(reply->stub, "reply %s ok", reply->name);
     g_free(reply->name);
     g_free(reply);
 }
 
-static void on_boolean(GObject *source, GAsyncResult *result, gpointer reply)
+void stub_on_boolean(GObject *source, GAsyncResult *result, gpointer reply)
 {
     g_autoptr(GError) error = NULL;
 
     g_task_propagate_boolean(G_TASK(result), &error);
-    log_reply(reply, error);
+    stub_log_reply(reply, error);
 }
 
 static void on_defined(GObject *source, GAsyncResult *result, gpointer user_data)
@@ -442,7 +532,7 @@ static void on_defined(GObject *source, GAsyncResult *result, gpointer user_data
     g_autoptr(GError) error = NULL;
     g_autoptr(VbDomain) domain = vb_host_define_finish(reply->stub->host, result, &error);
 
-    log_reply(reply, error);
+    stub_log_reply(reply, error);
 }
 
 static void on_jobs(GObject *source, GAsyncResult *result, gpointer user_data)
@@ -451,7 +541,7 @@ static void on_jobs(GObject *source, GAsyncResult *result, gpointer user_data)
     g_autoptr(GError) error = NULL;
     g_autoptr(GPtrArray) jobs = vb_jobs_start_finish(NULL, result, &error);
 
-    log_reply(reply, error);
+    stub_log_reply(reply, error);
     for (guint i = 0; jobs && i < jobs->len; i++)
         vb_job_release(jobs->pdata[i]);
 }
@@ -469,23 +559,24 @@ char *stub_xml(const char *name, const char *uuid, const char *source)
 
 void stub_define(Stub *stub, const char *xml, const char *name)
 {
-    vb_host_define_async(stub->host, parse_domain(xml), 0, on_defined, reply_data(stub, name));
+    vb_host_define_async(stub->host, parse_domain(xml), 0, on_defined, stub_reply(stub, name));
 }
 
 void stub_create(Stub *stub, const char *xml, const char *name)
 {
     vb_host_create_async(stub->host, parse_domain(xml), VB_DOMAIN_OP_FLAG_NONE, 0, on_defined,
-                         reply_data(stub, name));
+                         stub_reply(stub, name));
 }
 
 void stub_undefine(Stub *stub, VbDomain *domain, const char *name)
 {
-    vb_domain_undefine_async(domain, on_boolean, reply_data(stub, name));
+    vb_domain_undefine_async(domain, stub_on_boolean, stub_reply(stub, name));
 }
 
 void stub_operate(Stub *stub, VbDomain *domain, VbDomainOp op, const char *name)
 {
-    vb_domain_operate_async(domain, op, VB_DOMAIN_OP_FLAG_NONE, on_boolean, reply_data(stub, name));
+    vb_domain_operate_async(domain, op, VB_DOMAIN_OP_FLAG_NONE, stub_on_boolean,
+                            stub_reply(stub, name));
 }
 
 VbDomain *stub_running(Stub *stub)
@@ -511,7 +602,7 @@ void stub_start_job(Stub *stub, VbDomain *domain, VbJobType type, const char *na
         spec->target->path = g_strdup("/copy.qcow2");
     }
     g_ptr_array_add(specs, spec);
-    vb_jobs_start_async(domain, specs, 0, on_jobs, reply_data(stub, name));
+    vb_jobs_start_async(domain, specs, 0, on_jobs, stub_reply(stub, name));
 }
 
 VbJob *stub_job(Stub *stub, VbDomain *domain, VbJobType type)
@@ -535,12 +626,12 @@ VbJob *stub_ready_copy(Stub *stub, VbDomain *domain)
 
 void stub_cancel(Stub *stub, VbJob *job, VbJobFlags flags, const char *name)
 {
-    vb_job_cancel_async(job, flags, on_boolean, reply_data(stub, name));
+    vb_job_cancel_async(job, flags, stub_on_boolean, stub_reply(stub, name));
 }
 
 void stub_pivot(Stub *stub, VbJob *job, VbJobFlags flags, const char *name)
 {
-    vb_job_pivot_async(job, flags, on_boolean, reply_data(stub, name));
+    vb_job_pivot_async(job, flags, stub_on_boolean, stub_reply(stub, name));
 }
 
 void stub_set_status(Stub *stub, VbJob *job, VbJobStatusKind kind, const char *error)

@@ -21,6 +21,7 @@ typedef enum {
     STUB_ROOT,
     STUB_SET,
     STUB_CLEAN,
+    STUB_LINK,
     STUB_N_CALLS,
 } StubCall;
 
@@ -38,12 +39,16 @@ struct Stub {
     GPtrArray *waiting[STUB_N_CALLS]; /* of GTask */
     GPtrArray *statuses;              /* of VbJobStatus: what a query answers */
     gboolean root_is_target;          /* what job_root answers */
+    gboolean open_ports;              /* a start opens the ports of its domain first */
+    GPtrArray *fds;                   /* of GArray: what it got */
     void (*on_line)(Stub *stub, const char *line); /* called with each line of the log */
     char *snapshot;                                /* for on_line's use; freed with the stub */
 };
 
 /* On an empty directory. */
 Stub *stub_new(void);
+/* … and nothing is loaded yet. */
+Stub *stub_new_dead(void);
 /* On what stub_snapshot() made, which is removed at the end. */
 Stub *stub_load(const char *root);
 /* Loads, but does not announce. */
@@ -60,6 +65,7 @@ void stub_settle(void);
 /* Answers the oldest waiting call of that kind: NULL: it succeeded. */
 void stub_answer(Stub *stub, StubCall call, const char *error);
 
+void stub_note(Stub *stub, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* How many lines match the glob; asserts that they come in this order. */
 guint stub_lines(Stub *stub, const char *pattern);
 void stub_assert_order(Stub *stub, const char *first, ...) G_GNUC_NULL_TERMINATED;
@@ -70,6 +76,10 @@ char *stub_xml(const char *name, const char *uuid, const char *source);
 VbDomain *stub_running(Stub *stub);
 /* The calls: each begins, and logs "reply NAME ok" or "reply NAME: MESSAGE" when it is answered. */
 void stub_define(Stub *stub, const char *xml, const char *name);
+/* For calls that end in a boolean: logs the reply. */
+void stub_on_boolean(GObject *source, GAsyncResult *result, gpointer reply);
+gpointer stub_reply(Stub *stub, const char *name);
+void stub_log_reply(gpointer reply, const GError *error); /* frees `reply` */
 void stub_create(Stub *stub, const char *xml, const char *name);
 void stub_undefine(Stub *stub, VbDomain *domain, const char *name);
 void stub_operate(Stub *stub, VbDomain *domain, VbDomainOp op, const char *name);

@@ -98,7 +98,7 @@ static void test_not_understood(void)
                      "<target dev='fda'/></disk>"},
          "'floppy'",
          "line 6: domain/devices/disk"},
-        {{.devices = "<interface type='bridge'/>"}, "'bridge'", "line 6: domain/devices/interface"},
+        {{.devices = "<interface type='direct'/>"}, "'direct'", "line 6: domain/devices/interface"},
         {{.devices = "<video><model type='vmvga'/></video>"}, "'vmvga'", "video/model"},
         {{.devices = "<graphics type='sdl'/>"}, "'sdl'", "line 6: domain/devices/graphics"},
         {{.devices = "<graphics type='vnc' websocket='5700'/>"}, "'websocket'", "graphics"},

@@ -157,6 +157,12 @@ static const char everything[] =
     "<host transport='unix' socket='/r/nbd'/></source><target dev='vdb'/></disk>"
     "<disk type='network'><driver type='raw'/><source protocol='nbd'><host name='host'/></source>"
     "<target dev='vdc'/><readonly/></disk>"
+    "<interface type='bridge'><source bridge='br0'/></interface>"
+    "<interface type='ethernet'/>"
+    "<interface type='ethernet'><target dev='made'/></interface>"
+    "<interface type='ethernet'><target dev='given' managed='no'/></interface>"
+    "<interface type='network'><source network='default'/><target dev='tap1'/></interface>"
+    "<interface type='user'><portForward proto='tcp'><range start='22'/></portForward></interface>"
     "<serial type='file'><source path='/r/serial'/></serial>"
     "<serial type='pty'/>"
     "<parallel type='unix'><source mode='connect' path='/r/parallel'/></parallel>"
@@ -184,6 +190,10 @@ static const VbHostResource everything_listed[] = {
     {VB_HOST_DISK, (char *)"/r/cdrom", FALSE, FALSE},
     {VB_HOST_NBD_SOCKET, (char *)"/r/nbd", TRUE, FALSE},
     {VB_HOST_NBD_SERVER, (char *)"nbd://host:10809/", FALSE, FALSE},
+    {VB_HOST_BRIDGE, (char *)"br0", TRUE, FALSE},
+    {VB_HOST_TAP, (char *)"vnet", TRUE, TRUE},
+    {VB_HOST_TAP, (char *)"made", TRUE, TRUE},
+    {VB_HOST_TAP, (char *)"given", TRUE, FALSE},
     {VB_HOST_CHAR_FILE, (char *)"/r/serial", TRUE, TRUE},
     {VB_HOST_CHAR_SOCKET, (char *)"/r/parallel", TRUE, FALSE},
     {VB_HOST_CHAR_FILE, (char *)"/r/console", TRUE, TRUE},
@@ -211,11 +221,12 @@ static void test_everything(void)
     g_autoptr(VbDomainDef) def = model_define(everything, VB_XML_NONE);
     g_autoptr(GPtrArray) resources = vb_domain_def_host_resources(def);
     Scan scan = scan_definition("everything", def);
-    guint seen = 0;
+    guint seen = 1u << VB_HOST_TFTP_ROOT; /* a network's: test_network() */
 
     assert_resources(resources, everything_listed, G_N_ELEMENTS(everything_listed));
     g_assert_cmpuint(scan.n_servers, ==, 2);
-    g_assert_cmpuint(scan.n_paths, >=, G_N_ELEMENTS(everything_listed) - 2);
+    /* Two servers, a bridge and three taps are no paths. */
+    g_assert_cmpuint(scan.n_paths, >=, G_N_ELEMENTS(everything_listed) - 6);
     for (guint i = 0; i < resources->len; i++) {
         const VbHostResource *resource = resources->pdata[i];
 
@@ -253,6 +264,32 @@ static void test_chain(void)
     g_assert_cmpuint(read->len, ==, 1);
     g_assert_cmpint(((VbHostResource *)read->pdata[0])->use, ==, VB_HOST_DISK);
     g_assert_false(((VbHostResource *)read->pdata[0])->write);
+}
+
+static void test_network(void)
+{
+    static const struct {
+        const char *xml;
+        VbHostResource resource;
+    } networks[] = {
+        {"<network><name>net</name><bridge name='net0'/><forward mode='nat' dev='up0'/>"
+         "<ip family='ipv6' address='fd00::1' prefix='64'/>"
+         "<ip address='192.0.2.1' prefix='24'><tftp root='/r/boot'/></ip></network>",
+         {VB_HOST_TFTP_ROOT, (char *)"/r/boot", FALSE, FALSE}},
+        {"<network><name>net</name><forward mode='bridge'/><bridge name='br0'/></network>",
+         {VB_HOST_BRIDGE, (char *)"br0", TRUE, FALSE}},
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(networks); i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(VbNetworkDef) def =
+            vb_network_def_parse(networks[i].xml, -1, VB_XML_NONE, &error);
+
+        g_assert_no_error(error);
+        g_autoptr(GPtrArray) resources = vb_network_def_host_resources(def);
+        assert_resources(resources, &networks[i].resource, 1);
+    }
+    g_assert_nonnull(vb_host_use_to_string(VB_HOST_TFTP_ROOT));
 }
 
 /* The name of a time zone is the name of a file for QEMU's C library: it stays where those lie. */
@@ -295,7 +332,7 @@ static void test_readers(void)
         {"display-xml.c", 2},    /* a socket, in two places */
         {"domain-xml.c", 1},     /* emulator */
         {"guest-xml.c", 5},      /* loader, nvram, its template, kernel, initrd */
-        {"network-ip-xml.c", 1}, /* tftp: a network's, no domain's */
+        {"network-ip-xml.c", 1}, /* tftp: vb_network_def_host_resources() */
         {"xml-reader.c", 4},     /* the functions themselves; the third calls the second */
     };
     g_autofree char *path = g_test_build_filename(G_TEST_DIST, "..", "src", "model", NULL);
@@ -419,6 +456,8 @@ static void test_access(void)
         {VB_HOST_CHAR_FILE, "/root/.ssh/authorized_keys", TRUE, TRUE},
         {VB_HOST_CHAR_SOCKET, "/run/docker.sock", TRUE, TRUE},
         {VB_HOST_GRAPHICS_SOCKET, "/run/x", TRUE, TRUE},
+        {VB_HOST_BRIDGE, "br0", TRUE, TRUE},
+        {VB_HOST_TAP, "vnet", TRUE, TRUE},
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -440,6 +479,7 @@ int main(int argc, char **argv)
     g_test_add_func("/host-resource/everything", test_everything);
     g_test_add_func("/host-resource/nothing", test_nothing);
     g_test_add_func("/host-resource/chain", test_chain);
+    g_test_add_func("/host-resource/network", test_network);
     g_test_add_func("/host-resource/timezone", test_timezone);
     g_test_add_func("/host-resource/readers", test_readers);
     g_test_add_func("/host-resource/below", test_below);

@@ -9,7 +9,7 @@
 #include "qemu-command-caps.h"
 #include "qemu-command.h"
 
-static const char *const names[] = {"minimal", "pc", "q35", "kvm"};
+static const char *const names[] = {"minimal", "pc", "q35", "kvm", "network", "user"};
 
 static char *read_data(const char *name, const char *suffix)
 {
@@ -45,11 +45,27 @@ static VbDomainDef *complete(const char *xml)
     return def;
 }
 
+/* As vm-start.c numbers them; of int. */
+static GArray *number_taps(const VbDomainDef *def)
+{
+    GArray *taps = g_array_new(FALSE, FALSE, sizeof(int));
+    int next = VB_QEMU_FIRST_TAP_FD;
+
+    for (guint i = 0; i < def->interfaces->len; i++) {
+        const VbInterfaceDef *interface = def->interfaces->pdata[i];
+        gboolean passt = interface->backend == VB_USER_BACKEND_PASST;
+        int tap = vb_interface_def_has_tap(interface) || passt ? next++ : -1;
+        g_array_append_val(taps, tap);
+    }
+    return taps;
+}
+
 static GStrv build(const char *xml)
 {
     g_autoptr(VbDomainDef) def = complete(xml);
     g_autoptr(VbQemuCaps) caps = test_caps_new();
-    VbQemuCommandInput input = {def, caps, "/run/vm", 1600000000};
+    g_autoptr(GArray) taps = number_taps(def);
+    VbQemuCommandInput input = {def, caps, "/run/vm", 1600000000, &g_array_index(taps, int, 0)};
 
     return vb_qemu_command_build(&input);
 }

@@ -171,6 +171,22 @@ static void test_version(void)
     assert_refused_by(def, old, "5.2");
 }
 
+/* The socket to passt is a kind of network backend that QEMU has since 7.2. */
+static void test_passt(void)
+{
+    static const char passt[] = "<interface type='user'><backend type='passt'/></interface>";
+    g_autoptr(VbDomainDef) def = parse("qemu", "pc", "", passt);
+    g_autoptr(VbDomainDef) builtin = parse("qemu", "pc", "", "<interface type='user'/>");
+    g_autoptr(VbQemuCaps) old = test_caps_new_without(NULL, 6);
+    g_autoptr(GError) error = NULL;
+
+    assert_accepted(def);
+    assert_refused_by(def, old,
+                      "passt needs QEMU 7.2 or newer, and /usr/bin/qemu-system-x86_64 is 6.2");
+    g_assert_true(vb_qemu_command_check(builtin, old, &error));
+    g_assert_no_error(error);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -183,5 +199,6 @@ int main(int argc, char **argv)
     g_test_add_func("/qemu-command/check/initrd", test_initrd);
     g_test_add_func("/qemu-command/check/graphics", test_graphics);
     g_test_add_func("/qemu-command/check/version", test_version);
+    g_test_add_func("/qemu-command/check/passt", test_passt);
     return g_test_run();
 }

@@ -26,7 +26,7 @@ static void test_defaults(void)
 {
     static const char *const directories[] = {STATE "/images", NULL};
     static const char *const texts[] = {"", "\n", "# nothing\n\n  # at all\n",
-                                        "[storage]\n[qemu]\n"};
+                                        "[storage]\n[qemu]\n[network]\n"};
 
     for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
         g_autoptr(GError) error = NULL;
@@ -38,6 +38,8 @@ static void test_defaults(void)
         g_assert_cmpstr(config->qemu_user, ==, "virtbus-qemu");
         g_assert_null(session->image_directories);
         g_assert_null(session->qemu_user);
+        g_assert_cmpstr(config->network_user, ==, "virtbus-dnsmasq");
+        g_assert_null(session->network_user);
     }
 }
 
@@ -58,13 +60,14 @@ static void test_values(void)
 
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         g_autoptr(GError) error = NULL;
-        g_autofree char *text =
-            g_strconcat("[qemu]\nuser=some_user-1\n[storage]\n", cases[i].text, NULL);
+        g_autofree char *text = g_strconcat(
+            "[qemu]\nuser=some_user-1\n[network]\nuser=other\n[storage]\n", cases[i].text, NULL);
         g_autoptr(VbDaemonConfig) config = parse(text, FALSE, &error);
 
         g_assert_no_error(error);
         assert_directories(config, cases[i].directories);
         g_assert_cmpstr(config->qemu_user, ==, "some_user-1");
+        g_assert_cmpstr(config->network_user, ==, "other");
     }
 }
 
@@ -107,6 +110,9 @@ static void test_wrong(void)
         {"[storage]\nuser=x\n", "line 2", "'user'"},
         {"[qemu]\nuser=x\n# x\nuser=x\n", "line 4", "line 2"},
         {"[qemu]\nuser=\n", "line 2", "'user': ''"},
+        {"[network]\nuser=\n", "line 2", "'user': ''"},
+        {"[network]\nuser=a/b\n", "line 2", "'a/b'"},
+        {"[qemu]\nuser=x\n[network]\nuser=x\nuser=y\n", "line 5", "line 4"},
         {"[qemu]\nuser=1000\n", "line 2", "'1000'"},
         {"[qemu]\nuser=a b\n", "line 2", "'a b'"},
         {"[qemu]\nuser=-x\n", "line 2", "'-x'"},
@@ -131,6 +137,7 @@ static void test_wrong(void)
         assert_wrong(cases[i].text, strlen(cases[i].text), FALSE, cases[i].line, cases[i].word);
     assert_wrong("[qemu]\nus\0er=x\n", 15, FALSE, "line 2", "NUL");
     assert_wrong("[qemu]\nuser=x\n", 14, TRUE, "line 2", "session");
+    assert_wrong("[network]\nuser=x\n", 17, TRUE, "line 2", "session");
     assert_wrong("[storage]\nimage-directories=/a\n", 31, TRUE, "line 2", "session");
 }
 

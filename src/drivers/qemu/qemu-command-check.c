@@ -9,6 +9,7 @@
 #include "error.h"
 
 #define OLDEST_QEMU 6002000u /* -device takes JSON */
+#define STREAM_QEMU 7002000u /* -netdev stream, which leads to passt */
 
 static gboolean refuse(const VbDomainDef *def, GError **error, const char *format, ...)
     G_GNUC_PRINTF(3, 4);
@@ -166,6 +167,19 @@ static gboolean check_initrd(const VbDomainDef *def, GError **error)
            refuse(def, error, "an initrd whose path has a comma");
 }
 
+static gboolean check_interfaces(const VbDomainDef *def, const VbQemuCaps *caps, GError **error)
+{
+    guint version = vb_qemu_caps_version(caps);
+
+    for (guint i = 0; i < def->interfaces->len; i++) {
+        const VbInterfaceDef *interface = def->interfaces->pdata[i];
+        if (interface->backend == VB_USER_BACKEND_PASST && version < STREAM_QEMU)
+            return refuse(def, error, "passt needs QEMU 7.2 or newer, and %s is %u.%u",
+                          def->emulator, version / 1000000, version / 1000 % 1000);
+    }
+    return TRUE;
+}
+
 gboolean vb_qemu_command_check(const VbDomainDef *def, const VbQemuCaps *caps, GError **error)
 {
     if (!check_machine(def, caps, error) || !check_cpu(def, caps, error))
@@ -174,5 +188,6 @@ gboolean vb_qemu_command_check(const VbDomainDef *def, const VbQemuCaps *caps, G
         if (!check_timer(def, def->clock.timers->pdata[i], error))
             return FALSE;
     return check_lifecycle(def, error) && check_initrd(def, error) && check_disks(def, error) &&
-           check_graphics(def, caps, error) && check_devices(def, caps, error);
+           check_interfaces(def, caps, error) && check_graphics(def, caps, error) &&
+           check_devices(def, caps, error);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Controllers, disks, network interfaces and the small devices. */
+ * Controllers, disks and the small devices. */
 #include "blockdev.h"
 #include "qemu-command-private.h"
 
@@ -227,10 +227,8 @@ static const char *error_policy(VbDiskErrorPolicy policy)
                                                    : vb_disk_error_policy_to_string(policy);
 }
 
-/* The boot index of a device: its own <boot order>, or the place of its kind in <os>'s list when it
- * is the first of the kind. */
-static guint boot_index(const VbDomainDef *def, const VbDeviceInfo *info, VbBootDevice kind,
-                        gboolean first)
+guint vb_command_boot_index(const VbDomainDef *def, const VbDeviceInfo *info, VbBootDevice kind,
+                            gboolean first)
 {
     if (info->boot_order > 0)
         return info->boot_order;
@@ -270,52 +268,17 @@ static void add_disk(VbCommand *command, const VbDiskDef *disk)
         VB_ARG_STRING("werror", error_policy(disk->error_policy)),
         VB_ARG_STRING("rerror", error_policy(reads)));
     add_drive_address(def, disk, properties);
-    vb_command_device(command, &disk->info,
-                      boot_index(def, &disk->info, cdrom ? VB_BOOT_DEVICE_CDROM : VB_BOOT_DEVICE_HD,
-                                 is_first_of_kind(def, disk)),
-                      properties);
+    vb_command_device(
+        command, &disk->info,
+        vb_command_boot_index(def, &disk->info, cdrom ? VB_BOOT_DEVICE_CDROM : VB_BOOT_DEVICE_HD,
+                              is_first_of_kind(def, disk)),
+        properties);
 }
 
 void vb_command_disks(VbCommand *command)
 {
     for (guint i = 0; i < command->def->disks->len; i++)
         add_disk(command, command->def->disks->pdata[i]);
-}
-
-/* ---- network ----------------------------------------------------------------------------------
- */
-
-static const char *interface_driver(VbInterfaceModel model)
-{
-    switch (model) {
-    case VB_INTERFACE_MODEL_E1000:
-        return "e1000";
-    case VB_INTERFACE_MODEL_E1000E:
-        return "e1000e";
-    case VB_INTERFACE_MODEL_RTL8139:
-        return "rtl8139";
-    case VB_INTERFACE_MODEL_VIRTIO:
-    case VB_INTERFACE_MODEL_DEFAULT:
-        return "virtio-net-pci";
-    }
-    g_return_val_if_reached(NULL);
-}
-
-void vb_command_interfaces(VbCommand *command)
-{
-    const VbDomainDef *def = command->def;
-
-    for (guint i = 0; i < def->interfaces->len; i++) {
-        const VbInterfaceDef *interface = def->interfaces->pdata[i];
-        g_autofree char *netdev = g_strconcat("host", interface->info.alias, NULL);
-
-        vb_command_take(command, "-netdev", g_strconcat("user,id=", netdev, NULL));
-        vb_command_device(
-            command, &interface->info,
-            boot_index(def, &interface->info, VB_BOOT_DEVICE_NETWORK, i == 0),
-            vb_qmp_args(VB_ARG_STRING("driver", interface_driver(interface->model)),
-                        VB_ARG_STRING("netdev", netdev), VB_ARG_STRING("mac", interface->mac)));
-    }
 }
 
 /* ---- the small ones ---------------------------------------------------------------------------

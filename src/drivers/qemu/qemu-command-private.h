@@ -28,6 +28,11 @@ void vb_command_object(VbCommand *command, JsonObject *properties);
 void vb_command_device(VbCommand *command, const VbDeviceInfo *info, guint boot_index,
                        JsonObject *properties);
 
+/* The boot index of a device: its own <boot order>, or the place of its kind in <os>'s list when it
+ * is the first of the kind. 0: none. */
+guint vb_command_boot_index(const VbDomainDef *def, const VbDeviceInfo *info, VbBootDevice kind,
+                            gboolean first);
+
 /* The controller of that index, NULL when there is none; the companions of an EHCI, which share its
  * index and its bus, are not meant. */
 const VbControllerDef *vb_command_controller(const VbDomainDef *def, VbControllerType type,
@@ -52,8 +57,10 @@ char *vb_command_cpu_model(const VbDomainDef *def, const VbQemuCaps *caps);
 void vb_command_controllers(VbCommand *command);
 void vb_command_disk_nodes(VbCommand *command);
 void vb_command_disks(VbCommand *command);
-void vb_command_interfaces(VbCommand *command);
 void vb_command_small_devices(VbCommand *command); /* input, rng, balloon, watchdog */
+
+/* qemu-command-network.c */
+void vb_command_interfaces(VbCommand *command);
 
 /* qemu-command-console.c */
 void vb_command_chars(VbCommand *command);

@@ -9,7 +9,8 @@
 #include "caps.h"
 #include "domain-def.h"
 
-#define VB_QEMU_MONITOR_FD 3 /* the listening socket of the monitor, in QEMU */
+#define VB_QEMU_MONITOR_FD 3   /* the listening socket of the monitor, in QEMU */
+#define VB_QEMU_FIRST_TAP_FD 4 /* taps and sockets of passt, in the order of the interfaces */
 
 typedef struct {
     /* Complete: emulator, versioned machine, addresses and aliases, all chains with their indexes,
@@ -18,6 +19,9 @@ typedef struct {
     const VbQemuCaps *caps;
     const char *run_dir; /* where the sockets lie for which the definition names no path */
     gint64 now;          /* seconds since the epoch, for a clock with an adjustment */
+    const int *taps; /* for each interface the descriptor in QEMU that is its tap or leads to its
+                      * passt, -1 where it has neither; NULL: nothing is opened, QEMU is not going
+                      * to be run */
 } VbQemuCommandInput;
 
 /* argv, argv[0] being the emulator. (transfer full) */

@@ -220,6 +220,7 @@ const VbDriver vb_qemu_driver = {
     .save = save,
     .reconnect = reconnect,
     .resume_events = vb_qemu_vm_resume_events,
+    .set_link = vb_qemu_vm_set_link,
     .jobs_start = vb_qemu_jobs_start,
     .jobs_query = vb_qemu_jobs_query,
     .job_cancel = vb_qemu_job_cancel,

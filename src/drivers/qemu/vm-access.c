@@ -45,6 +45,9 @@ static gboolean make_wish(const VbHostResource *resource, VbFileWish *ret_wish)
     case VB_HOST_NBD_SERVER:     /* an address */
     case VB_HOST_EMULATOR:       /* executed, by whoever can */
     case VB_HOST_NVRAM_TEMPLATE: /* read by us */
+    case VB_HOST_BRIDGE:         /* names: QEMU gets a tap that is open */
+    case VB_HOST_TAP:
+    case VB_HOST_TFTP_ROOT: /* a network's */
     case VB_N_HOST_USES:
         return FALSE;
     }

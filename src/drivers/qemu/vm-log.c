@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What QEMU wrote to its standard output and error: kept beside the run-time record, and quoted
- * when it ended and nobody asked it to. */
+ * What QEMU, and passt, wrote to their standard output and error: kept beside the run-time record,
+ * and quoted when it ended and nobody asked it to. */
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,9 +17,8 @@ char *vb_qemu_log_path(const VbDomain *domain)
     return g_build_filename(vb_domain_run_dir(domain), "qemu.log", NULL);
 }
 
-char *vb_qemu_log_tail(const VbDomain *domain)
+char *vb_qemu_log_tail(const char *path)
 {
-    g_autofree char *path = vb_qemu_log_path(domain);
     vb_autofd int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     off_t end = fd >= 0 ? lseek(fd, 0, SEEK_END) : -1;
     if (end <= 0)

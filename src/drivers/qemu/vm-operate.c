@@ -167,3 +167,29 @@ void vb_qemu_vm_operate(gpointer self, VbDomain *domain, VbDomainOp op, VbDomain
         g_return_if_reached();
     }
 }
+
+/* ---- links ------------------------------------------------------------------------------------
+ */
+
+void vb_qemu_vm_set_link(gpointer self, VbDomain *domain, guint interface, gboolean up, GTask *task)
+{
+    const VbDomainInfo *info = vb_domain_info(domain);
+    const GPtrArray *interfaces = vb_domain_def(domain)->interfaces;
+    VbQemuVm *vm = vb_qemu_vm_of(domain);
+
+    if (vm && interface < interfaces->len) {
+        const VbInterfaceDef *def = interfaces->pdata[interface];
+        vb_qemu_vm_call_async(
+            vm, "set_link",
+            vb_qmp_args(VB_ARG_STRING("name", def->info.alias), VB_ARG_BOOL("up", up)),
+            g_task_get_cancellable(task), on_reply, task);
+        return;
+    }
+    if (!vm)
+        g_task_return_new_error(task, VB_ERROR, VB_ERROR_DOMAIN_NOT_RUNNING,
+                                "domain '%s' is not running", info->name);
+    else
+        g_task_return_new_error(task, VB_ERROR, VB_ERROR_INVALID_ARGS,
+                                "domain '%s' has no interface %u", info->name, interface);
+    g_object_unref(task);
+}

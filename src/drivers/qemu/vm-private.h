@@ -94,6 +94,8 @@ void vb_qemu_vm_resume_events(gpointer self, VbDomain *domain);
 
 void vb_qemu_vm_operate(gpointer self, VbDomain *domain, VbDomainOp op, VbDomainOpFlags flags,
                         GTask *task);
+void vb_qemu_vm_set_link(gpointer self, VbDomain *domain, guint interface, gboolean up,
+                         GTask *task);
 
 /* From now on a reboot is what the definition wants it to be. */
 void vb_qemu_vm_rearm_reboot_action(VbQemuVm *vm);
@@ -136,5 +138,5 @@ void vb_qemu_run_dir_remove(const VbPaths *paths, const char *uuid);
 
 /* QEMU's log in the domain's run-time directory. (transfer full) */
 char *vb_qemu_log_path(const VbDomain *domain);
-/* The last lines of it in one line, "" when it has none. (transfer full) */
-char *vb_qemu_log_tail(const VbDomain *domain);
+/* The last lines of a log in one line, "" when it has none. (transfer full) */
+char *vb_qemu_log_tail(const char *path);

@@ -15,6 +15,8 @@
 #include "error.h"
 #include "fd.h"
 #include "image-chain.h"
+#include "network.h"
+#include "vm-passt.h"
 #include "vm-private.h"
 #include "vm-socket.h"
 
@@ -28,10 +30,12 @@ struct VbQemuStart {
     VbDomainOpFlags flags;
     GCancellable *cancellable; /* the task's */
     GSource *cancelled;
-    GError *error; /* the first failure: no further step is taken */
-    guint step;    /* the next one */
-    guint disk;    /* of the chains: the next one */
-    gboolean launching;
+    GError *error;    /* the first failure: no further step is taken */
+    guint step;       /* the next one */
+    guint disk;       /* of the chains: the next one */
+    GArray *passt;    /* of int, for each interface, the sockets; until they are among the taps */
+    GArray *taps;     /* of int, for each interface; until QEMU has them */
+    gboolean waiting; /* for what is not given up half-way: the ports, the launch */
 };
 
 static void start_clear(gpointer data)
@@ -42,6 +46,8 @@ static void start_clear(gpointer data)
     g_clear_object(&start->task);
     g_clear_object(&start->cancellable);
     g_clear_error(&start->error);
+    g_clear_pointer(&start->passt, g_array_unref);
+    g_clear_pointer(&start->taps, g_array_unref);
 }
 
 static void start_unref(VbQemuStart *start)
@@ -71,6 +77,8 @@ static void fail(VbQemuStart *start, GError *error)
         return;
     }
     start->error = error;
+    g_clear_pointer(&start->passt, g_array_unref);
+    g_clear_pointer(&start->taps, g_array_unref);
     /* A monitor that was closed in our face: QEMU is about to end and says why in its log. */
     gboolean ending = (!vm->qmp || vb_qmp_state(vm->qmp) == VB_QMP_DISCONNECTED) &&
                       !g_cancellable_is_cancelled(start->cancellable);
@@ -78,7 +86,7 @@ static void fail(VbQemuStart *start, GError *error)
         vb_qemu_vm_kill_soon(vm);
     else if (vm->process)
         vb_qemu_vm_kill(vm);
-    else if (!vm->process && !start->launching)
+    else if (!vm->process && !start->waiting)
         vb_qemu_vm_over(vm);
 }
 
@@ -282,7 +290,7 @@ static gboolean choose_spice_port(VbQemuDriver *driver, VbGraphicsDef *graphics,
     return FALSE;
 }
 
-static void step_ports(VbQemuStart *start)
+static void step_spice_ports(VbQemuStart *start)
 {
     VbDomainDef *def = vb_domain_live_def(start->vm->domain);
     GError *error = NULL;
@@ -299,6 +307,65 @@ static void step_ports(VbQemuStart *start)
     next(start);
 }
 
+static void on_passt(GObject *source, GAsyncResult *result, gpointer data)
+{
+    g_autoptr(VbQemuStart) start = data;
+    GError *error = NULL;
+    g_autoptr(GArray) sockets = vb_qemu_passt_start_finish(result, &error);
+
+    if (!sockets) {
+        fail(start, error);
+    } else if (!is_over(start) && !start->error) {
+        start->passt = g_steal_pointer(&sockets);
+        next(start);
+    }
+}
+
+static void step_passt(VbQemuStart *start)
+{
+    vb_qemu_passt_start_async(start->vm, start->cancellable, on_passt, hold(start));
+}
+
+/* An interface has either; from now on both are in `taps`. */
+static void merge_passt(VbQemuStart *start)
+{
+    for (guint i = 0; i < start->passt->len; i++) {
+        int *fd = &g_array_index(start->passt, int, i);
+        if (*fd >= 0)
+            g_array_index(start->taps, int, i) = vb_steal_fd(fd);
+    }
+}
+
+static void on_taps(GObject *source, GAsyncResult *result, gpointer data)
+{
+    g_autoptr(VbQemuStart) start = data;
+    VbQemuVm *vm = start->vm;
+    GError *error = NULL;
+    g_autoptr(GArray) taps = vb_domain_open_ports_finish(vm->domain, result, &error);
+
+    start->waiting = FALSE;
+    if (is_over(start) || start->error) {
+        g_clear_error(&error);
+        g_clear_pointer(&taps, g_array_unref);
+        vb_qemu_vm_over(vm);
+        return;
+    }
+    start->taps = g_steal_pointer(&taps);
+    if (!start->taps) {
+        fail(start, error);
+        return;
+    }
+    merge_passt(start);
+    next(start);
+}
+
+/* The last step before the launch: a start that fails earlier has no port to give back. */
+static void step_taps(VbQemuStart *start)
+{
+    start->waiting = TRUE;
+    vb_domain_open_ports_async(start->vm->domain, start->cancellable, on_taps, hold(start));
+}
+
 static void on_launched(GObject *source, GAsyncResult *result, gpointer data)
 {
     g_autoptr(VbQemuStart) start = data;
@@ -306,7 +373,7 @@ static void on_launched(GObject *source, GAsyncResult *result, gpointer data)
     GError *error = NULL;
     g_autoptr(VbProcess) process = g_task_propagate_pointer(G_TASK(result), &error);
 
-    start->launching = FALSE;
+    start->waiting = FALSE;
     if (!process && start->error) {
         g_clear_error(&error);
         vb_qemu_vm_over(vm);
@@ -342,6 +409,25 @@ static GStrv make_environment(const VbDomainDef *def)
     return g_strv_builder_end(env);
 }
 
+/* What QEMU gets, from VB_QEMU_MONITOR_FD on; of int. `ret_taps`, for each interface, is what its
+ * tap is there. */
+static GArray *make_fds(int monitor, const GArray *taps, GArray **ret_taps)
+{
+    GArray *fds = g_array_new(FALSE, FALSE, sizeof(int));
+    int next_fd = VB_QEMU_FIRST_TAP_FD;
+
+    *ret_taps = g_array_new(FALSE, FALSE, sizeof(int));
+    g_array_append_val(fds, monitor);
+    for (guint i = 0; i < taps->len; i++) {
+        int tap = g_array_index(taps, int, i);
+        int in_qemu = tap >= 0 ? next_fd++ : -1;
+        g_array_append_val(*ret_taps, in_qemu);
+        if (tap >= 0)
+            g_array_append_val(fds, tap);
+    }
+    return fds;
+}
+
 static void step_launch(VbQemuStart *start)
 {
     VbQemuVm *vm = start->vm;
@@ -362,6 +448,9 @@ static void step_launch(VbQemuStart *start)
         fail(start, error);
         return;
     }
+    g_autoptr(GArray) taps_in_qemu = NULL;
+    g_autoptr(GArray) fds = make_fds(monitor, start->taps, &taps_in_qemu);
+    input.taps = &g_array_index(taps_in_qemu, int, 0);
     g_auto(GStrv) argv = vb_qemu_command_build(&input);
     g_auto(GStrv) env = make_environment(input.def);
     g_autofree char *name = g_strconcat("qemu-", input.def->uuid, NULL);
@@ -370,14 +459,15 @@ static void step_launch(VbQemuStart *start)
         .name = name,
         .argv = (const char *const *)argv,
         .env = (const char *const *)env,
-        .fds = &monitor,
-        .n_fds = 1,
+        .fds = &g_array_index(fds, int, 0),
+        .n_fds = fds->len,
         .log_path = log_path,
         .identity = vm->driver->identity,
     };
-    start->launching = TRUE;
+    start->waiting = TRUE;
     vm->driver->launcher->launch(vm->driver->launcher_self, &spec,
                                  g_task_new(NULL, NULL, on_launched, hold(start)));
+    g_clear_pointer(&start->taps, g_array_unref);
 }
 
 static void on_monitor(GObject *source, GAsyncResult *result, gpointer data)
@@ -461,8 +551,9 @@ static void step_done(VbQemuStart *start)
 }
 
 static void (*const steps[])(VbQemuStart *start) = {
-    step_identity, step_kvm,    step_caps,    step_addresses, step_chains, step_nvram, step_access,
-    step_ports,    step_launch, step_monitor, step_setup,     step_run,    step_done,
+    step_identity, step_kvm,     step_caps,        step_addresses, step_chains,
+    step_nvram,    step_access,  step_spice_ports, step_passt,     step_taps,
+    step_launch,   step_monitor, step_setup,       step_run,       step_done,
 };
 
 static void next(VbQemuStart *start)

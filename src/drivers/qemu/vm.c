@@ -130,7 +130,8 @@ void vb_qemu_vm_close(VbQemuVm *vm)
 /* Why a start did not come to its end, when QEMU itself is the reason. */
 static GError *ended_early(VbQemuVm *vm)
 {
-    g_autofree char *tail = vb_qemu_log_tail(vm->domain);
+    g_autofree char *log_path = vb_qemu_log_path(vm->domain);
+    g_autofree char *tail = vb_qemu_log_tail(log_path);
 
     return g_error_new(VB_ERROR, VB_ERROR_HYPERVISOR,
                        "domain '%s' did not start: QEMU ended%s%s%s%s%s",
@@ -141,7 +142,8 @@ static GError *ended_early(VbQemuVm *vm)
 static void log_crash(VbQemuVm *vm)
 {
     const VbDomainInfo *info = vb_domain_info(vm->domain);
-    g_autofree char *tail = vb_qemu_log_tail(vm->domain);
+    g_autofree char *log_path = vb_qemu_log_path(vm->domain);
+    g_autofree char *tail = vb_qemu_log_tail(log_path);
 
     vb_log_warning(info->uuid, NULL, "QEMU of domain '%s' ended unexpectedly%s%s%s%s", info->name,
                    vm->priv->how && *vm->priv->how ? ": " : "", vm->priv->how ? vm->priv->how : "",
