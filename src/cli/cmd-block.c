@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #include "block-wait.h"
-#include "domain-ref.h"
+#include "object-ref.h"
 #include "input.h"
 #include "labels.h"
 
@@ -63,7 +63,7 @@ static gboolean run_job(VbCli *cli, const VbArgs *args, const JobKind *kind,
 {
     g_autoptr(GVariant) sunk = g_variant_ref_sink(parameters);
     const char *disk = vb_args_get(args, "path");
-    g_autoptr(VbDomainRef) domain = vb_domain_ref_lookup(cli, args, error);
+    g_autoptr(VbObjectRef) domain = vb_domain_ref_lookup(cli, args, error);
     g_auto(VbBlockEnd) end = {0};
     g_autofree char *message = NULL;
     VbBlockStart start;

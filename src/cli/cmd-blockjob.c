@@ -6,14 +6,14 @@
 #include <stdio.h>
 
 #include "block-args.h"
-#include "domain-ref.h"
+#include "object-ref.h"
 #include "labels.h"
 
 #define MEBIBYTE (1 << 20)
 
 /* The target of a disk that is named by its target or by its source, as the daemon's own methods
  * take it. To be freed with g_free(). */
-static char *resolve_disk(const VbDomainRef *domain, const char *disk, GError **error)
+static char *resolve_disk(const VbObjectRef *domain, const char *disk, GError **error)
 {
     g_autoptr(GVariant) disks =
         g_variant_lookup_value(domain->properties, "Disks", G_VARIANT_TYPE("a(ssssa{sv})"));
@@ -37,13 +37,13 @@ static char *resolve_disk(const VbDomainRef *domain, const char *disk, GError **
     g_set_error(error, VB_ERROR, VB_ERROR_FAILED,
                 matches == 0 ? "domain '%s' has no disk '%s'"
                              : "more than one disk of domain '%s' has the source '%s'",
-                vb_domain_ref_get_string(domain, "Name"), disk);
+                vb_object_ref_get_string(domain, "Name"), disk);
     return NULL;
 }
 
 /* The path of the live job on the target, NULL when there is none. To be freed with
  * g_free(). */
-static char *find_job(const VbDomainRef *domain, const char *target)
+static char *find_job(const VbObjectRef *domain, const char *target)
 {
     g_autoptr(GVariant) jobs =
         g_variant_lookup_value(domain->properties, "BlockJobs", G_VARIANT_TYPE("a{so}"));
@@ -160,7 +160,7 @@ static gboolean set_bandwidth(VbCli *cli, const char *target, const char *job, g
 
 /* The daemon is asked by the disk, not by the job that we may have seen: what counts is the job at
  * the moment of the call, and "no job" is its answer to give. */
-static gboolean abort_job(VbCli *cli, const VbDomainRef *domain, const VbArgs *args, GError **error)
+static gboolean abort_job(VbCli *cli, const VbObjectRef *domain, const VbArgs *args, GError **error)
 {
     static const char *const flags[] = {"async", "pivot", "force"};
     gboolean pivot = vb_args_has(args, "pivot");
@@ -197,7 +197,7 @@ static gboolean abort_job(VbCli *cli, const VbDomainRef *domain, const VbArgs *a
 
 gboolean vb_cmd_blockjob(VbCli *cli, const VbArgs *args, GError **error)
 {
-    g_autoptr(VbDomainRef) domain = NULL;
+    g_autoptr(VbObjectRef) domain = NULL;
     g_autofree char *target = NULL;
     g_autofree char *job = NULL;
     VbBlockjobArgs parsed;

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "domain-ref.h"
+#include "object-ref.h"
 #include "labels.h"
 
 typedef struct {
@@ -169,10 +169,10 @@ static gboolean learn_names(Listener *listener, GError **error)
     if (domains == NULL)
         return FALSE;
     for (guint i = 0; i < domains->len; i++) {
-        const VbDomainRef *domain = domains->pdata[i];
+        const VbObjectRef *domain = domains->pdata[i];
 
         g_hash_table_insert(listener->names, g_strdup(domain->path),
-                            g_strdup(vb_domain_ref_get_string(domain, "Name")));
+                            g_strdup(vb_object_ref_get_string(domain, "Name")));
     }
     return TRUE;
 }
@@ -225,7 +225,7 @@ gboolean vb_cmd_event(VbCli *cli, const VbArgs *args, GError **error)
 {
     g_autoptr(GMainLoop) main_loop = g_main_loop_new(NULL, FALSE);
     g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-    g_autoptr(VbDomainRef) domain = NULL;
+    g_autoptr(VbObjectRef) domain = NULL;
     guint64 timeout = 0;
     Listener listener = {
         .cli = cli,

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-#include "domain-ref.h"
+#include "act.h"
 #include "labels.h"
 #include "table.h"
 
@@ -22,7 +22,7 @@ static gboolean print_value(VbCli *cli, GVariant *value, const char *text)
     return TRUE;
 }
 
-static char *format_id(const VbDomainRef *domain)
+static char *format_id(const VbObjectRef *domain)
 {
     guint32 id = vb_domain_ref_get_id(domain);
 
@@ -36,24 +36,15 @@ static void print_domain_table(const GPtrArray *domains, gboolean with_title)
     g_autofree char *text = NULL;
 
     for (guint i = 0; i < domains->len; i++) {
-        const VbDomainRef *domain = domains->pdata[i];
+        const VbObjectRef *domain = domains->pdata[i];
         g_autofree char *id = format_id(domain);
 
-        vb_table_add(table, id, vb_domain_ref_get_string(domain, "Name"),
-                     vb_label_state(vb_domain_ref_get_string(domain, "State")),
-                     with_title ? vb_domain_ref_get_string(domain, "Title") : NULL, NULL);
+        vb_table_add(table, id, vb_object_ref_get_string(domain, "Name"),
+                     vb_label_state(vb_object_ref_get_string(domain, "State")),
+                     with_title ? vb_object_ref_get_string(domain, "Title") : NULL, NULL);
     }
     text = vb_table_format(table);
     fputs(text, stdout);
-}
-
-static void print_domain_json(const GPtrArray *domains)
-{
-    g_auto(GVariantBuilder) array = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("aa{sv}"));
-
-    for (guint i = 0; i < domains->len; i++)
-        g_variant_builder_add_value(&array, vb_domain_ref_to_json(domains->pdata[i]));
-    vb_cli_print_json(g_variant_builder_end(&array));
 }
 
 gboolean vb_cmd_list(VbCli *cli, const VbArgs *args, GError **error)
@@ -73,7 +64,7 @@ gboolean vb_cmd_list(VbCli *cli, const VbArgs *args, GError **error)
             g_ptr_array_remove_index(domains, i - 1);
 
     if (cli->json) {
-        print_domain_json(domains);
+        vb_object_ref_print_json(domains);
         return TRUE;
     }
     if (!names && !uuids) {
@@ -81,18 +72,16 @@ gboolean vb_cmd_list(VbCli *cli, const VbArgs *args, GError **error)
         return TRUE;
     }
     for (guint i = 0; i < domains->len; i++)
-        printf("%s%s%s\n", uuids ? vb_domain_ref_get_string(domains->pdata[i], "Uuid") : "",
+        printf("%s%s%s\n", uuids ? vb_object_ref_get_string(domains->pdata[i], "Uuid") : "",
                uuids && names ? " " : "",
-               names ? vb_domain_ref_get_string(domains->pdata[i], "Name") : "");
+               names ? vb_object_ref_get_string(domains->pdata[i], "Name") : "");
     return TRUE;
 }
 
 gboolean vb_cmd_dumpxml(VbCli *cli, const VbArgs *args, GError **error)
 {
-    g_autoptr(VbDomainRef) domain = vb_domain_ref_lookup(cli, args, error);
+    g_autoptr(VbObjectRef) domain = vb_domain_ref_lookup(cli, args, error);
     g_auto(GVariantDict) options = G_VARIANT_DICT_INIT(NULL);
-    g_autoptr(GVariant) reply = NULL;
-    const char *xml;
 
     if (domain == NULL)
         return FALSE;
@@ -100,61 +89,51 @@ gboolean vb_cmd_dumpxml(VbCli *cli, const VbArgs *args, GError **error)
         g_variant_dict_insert(&options, "inactive", "b", TRUE);
     if (vb_args_has(args, "security-info"))
         g_variant_dict_insert(&options, "secure", "b", TRUE);
-    reply = vb_cli_call(cli, domain->path, VB_DOMAIN_INTERFACE, "GetXml",
-                        g_variant_new("(@a{sv})", g_variant_dict_end(&options)), "(s)", error);
-    if (reply == NULL)
-        return FALSE;
-    g_variant_get(reply, "(&s)", &xml);
-    if (cli->json)
-        vb_cli_print_json(g_variant_new_string(xml));
-    else
-        printf("%s%s", xml, g_str_has_suffix(xml, "\n") ? "" : "\n");
-    return TRUE;
+    return vb_act_print_xml(cli, domain, VB_DOMAIN_INTERFACE, g_variant_dict_end(&options), error);
 }
 
 gboolean vb_cmd_dominfo(VbCli *cli, const VbArgs *args, GError **error)
 {
-    g_autoptr(VbDomainRef) domain = vb_domain_ref_lookup(cli, args, error);
+    g_autoptr(VbObjectRef) domain = vb_domain_ref_lookup(cli, args, error);
     g_autofree char *id = NULL;
     guint64 memory_max = 0, memory_current = 0;
     guint32 vcpus = 0;
-    gboolean persistent = FALSE, autostart = FALSE;
 
     if (domain == NULL)
         return FALSE;
     if (cli->json) {
-        vb_cli_print_json(vb_domain_ref_to_json(domain));
+        vb_cli_print_json(vb_object_ref_to_json(domain));
         return TRUE;
     }
     id = format_id(domain);
     g_variant_lookup(domain->properties, "Vcpus", "u", &vcpus);
     g_variant_lookup(domain->properties, "MemoryMax", "t", &memory_max);
     g_variant_lookup(domain->properties, "MemoryCurrent", "t", &memory_current);
-    g_variant_lookup(domain->properties, "Persistent", "b", &persistent);
-    g_variant_lookup(domain->properties, "Autostart", "b", &autostart);
 
     printf("%-15s %s\n", "Id:", id);
-    printf("%-15s %s\n", "Name:", vb_domain_ref_get_string(domain, "Name"));
-    printf("%-15s %s\n", "UUID:", vb_domain_ref_get_string(domain, "Uuid"));
-    printf("%-15s %s\n", "OS Type:", vb_domain_ref_get_string(domain, "OsType"));
-    printf("%-15s %s\n", "State:", vb_label_state(vb_domain_ref_get_string(domain, "State")));
+    printf("%-15s %s\n", "Name:", vb_object_ref_get_string(domain, "Name"));
+    printf("%-15s %s\n", "UUID:", vb_object_ref_get_string(domain, "Uuid"));
+    printf("%-15s %s\n", "OS Type:", vb_object_ref_get_string(domain, "OsType"));
+    printf("%-15s %s\n", "State:", vb_label_state(vb_object_ref_get_string(domain, "State")));
     printf("%-15s %u\n", "CPU(s):", vcpus);
     printf("%-15s %" G_GUINT64_FORMAT " KiB\n", "Max memory:", memory_max / 1024);
     printf("%-15s %" G_GUINT64_FORMAT " KiB\n", "Used memory:", memory_current / 1024);
-    printf("%-15s %s\n", "Persistent:", persistent ? "yes" : "no");
-    printf("%-15s %s\n", "Autostart:", autostart ? "enable" : "disable");
+    printf("%-15s %s\n",
+           "Persistent:", vb_object_ref_get_boolean(domain, "Persistent") ? "yes" : "no");
+    printf("%-15s %s\n",
+           "Autostart:", vb_object_ref_get_boolean(domain, "Autostart") ? "enable" : "disable");
     return TRUE;
 }
 
 gboolean vb_cmd_domstate(VbCli *cli, const VbArgs *args, GError **error)
 {
-    g_autoptr(VbDomainRef) domain = vb_domain_ref_lookup(cli, args, error);
+    g_autoptr(VbObjectRef) domain = vb_domain_ref_lookup(cli, args, error);
     const char *state, *reason;
 
     if (domain == NULL)
         return FALSE;
-    state = vb_domain_ref_get_string(domain, "State");
-    reason = vb_domain_ref_get_string(domain, "StateReason");
+    state = vb_object_ref_get_string(domain, "State");
+    reason = vb_object_ref_get_string(domain, "StateReason");
     if (cli->json) {
         g_auto(GVariantDict) dict = G_VARIANT_DICT_INIT(NULL);
 
@@ -173,7 +152,7 @@ gboolean vb_cmd_domstate(VbCli *cli, const VbArgs *args, GError **error)
 
 gboolean vb_cmd_domid(VbCli *cli, const VbArgs *args, GError **error)
 {
-    g_autoptr(VbDomainRef) domain = vb_domain_ref_lookup(cli, args, error);
+    g_autoptr(VbObjectRef) domain = vb_domain_ref_lookup(cli, args, error);
     g_autofree char *id = NULL;
 
     if (domain == NULL)
@@ -184,12 +163,12 @@ gboolean vb_cmd_domid(VbCli *cli, const VbArgs *args, GError **error)
 
 static gboolean print_string(VbCli *cli, const VbArgs *args, const char *property, GError **error)
 {
-    g_autoptr(VbDomainRef) domain = vb_domain_ref_lookup(cli, args, error);
+    g_autoptr(VbObjectRef) domain = vb_domain_ref_lookup(cli, args, error);
     const char *value;
 
     if (domain == NULL)
         return FALSE;
-    value = vb_domain_ref_get_string(domain, property);
+    value = vb_object_ref_get_string(domain, property);
     return print_value(cli, g_variant_new_string(value), value);
 }
 
@@ -203,24 +182,10 @@ gboolean vb_cmd_domname(VbCli *cli, const VbArgs *args, GError **error)
     return print_string(cli, args, "Name", error);
 }
 
-/* One disk of Domain.Disks, a(ssssa{sv}): its members, beside what its dictionary has. */
-static GVariant *disk_to_json(GVariant *disk)
-{
-    static const char *const members[] = {"target", "device", "bus", "source"};
-    g_autoptr(GVariant) more = g_variant_get_child_value(disk, G_N_ELEMENTS(members));
-    g_auto(GVariantDict) dict = G_VARIANT_DICT_INIT(more);
-
-    for (gsize i = 0; i < G_N_ELEMENTS(members); i++) {
-        g_autoptr(GVariant) member = g_variant_get_child_value(disk, i);
-
-        g_variant_dict_insert_value(&dict, members[i], member);
-    }
-    return g_variant_dict_end(&dict);
-}
-
 gboolean vb_cmd_domblklist(VbCli *cli, const VbArgs *args, GError **error)
 {
-    g_autoptr(VbDomainRef) domain = vb_domain_ref_lookup(cli, args, error);
+    static const char *const members[] = {"target", "device", "bus", "source"};
+    g_autoptr(VbObjectRef) domain = vb_domain_ref_lookup(cli, args, error);
     gboolean details = vb_args_has(args, "details");
     g_auto(GVariantBuilder) array = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("aa{sv}"));
     g_autoptr(GVariantIter) disks = NULL;
@@ -242,7 +207,8 @@ gboolean vb_cmd_domblklist(VbCli *cli, const VbArgs *args, GError **error)
         g_variant_lookup(more, "type", "&s", &type);
         if (source[0] == '\0')
             source = "-";
-        g_variant_builder_add_value(&array, disk_to_json(disk));
+        g_variant_builder_add_value(
+            &array, vb_object_ref_struct_to_json(disk, members, G_N_ELEMENTS(members)));
         if (details)
             vb_table_add(table, type, device, target, source, NULL);
         else
@@ -260,7 +226,7 @@ gboolean vb_cmd_domblklist(VbCli *cli, const VbArgs *args, GError **error)
 
 gboolean vb_cmd_actions(VbCli *cli, const VbArgs *args, GError **error)
 {
-    g_autoptr(VbDomainRef) domain = NULL;
+    g_autoptr(VbObjectRef) domain = NULL;
     g_autoptr(GVariant) reply = NULL, verdicts = NULL;
     g_autoptr(VbTable) table = NULL;
     g_autofree char *text = NULL;

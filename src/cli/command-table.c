@@ -8,6 +8,10 @@
     {                                                                                              \
         "domain", "DOMAIN", FALSE, "name, id or UUID of the domain"                                \
     }
+#define NETWORK_PARAMETER                                                                          \
+    {                                                                                              \
+        "network", "NETWORK", FALSE, "name or UUID of the network"                                 \
+    }
 #define DISK_PARAMETER                                                                             \
     {                                                                                              \
         "path", "DISK", FALSE, "target of the disk (vda), or its source"                           \
@@ -22,6 +26,19 @@
     }
 
 static const VbParameter domain_only[] = {DOMAIN_PARAMETER, {NULL}};
+static const VbParameter network_only[] = {NETWORK_PARAMETER, {NULL}};
+static const VbParameter net_define_parameters[] = {
+    {"file", "FILE", TRUE, "file with the network's XML; '-': standard input"}, {NULL}};
+static const VbParameter net_create_parameters[] = {
+    {"file", "FILE", FALSE, "file with the network's XML; '-': standard input"}, {NULL}};
+static const VbParameter net_update_parameters[] = {
+    NETWORK_PARAMETER,
+    {"command", "COMMAND", FALSE, "add-first, add-last (or add), modify, delete"},
+    {"section", "SECTION", FALSE,
+     "ip-dhcp-host, ip-dhcp-range, forward-interface, portgroup, dns-host, dns-txt, dns-srv"},
+    {"xml", "XML", FALSE, "the element, or a file that has it; '-': standard input"},
+    {NULL},
+};
 static const VbParameter optional_domain[] = {
     {"domain", "DOMAIN", TRUE, "with this domain (name, id or UUID), not with any"}, {NULL}};
 static const VbParameter file_only[] = {FILE_PARAMETER, {NULL}};
@@ -61,6 +78,36 @@ static const VbOption domstate_options[] = {
 };
 static const VbOption domblklist_options[] = {
     {"details", 0, NULL, "print type and device too"},
+    {NULL},
+};
+
+static const VbOption domifaddr_options[] = {
+    {"interface", 0, "INTERFACE", "only that interface's: its device on the host, or its MAC"},
+    {NULL},
+};
+static const VbOption net_list_options[] = {
+    {"all", 0, NULL, "active networks and the others"},
+    {"inactive", 0, NULL, "only networks that are not active"},
+    {"name", 0, NULL, "print names, no table"},
+    {"uuid", 0, NULL, "print UUIDs, no table"},
+    {NULL},
+};
+static const VbOption net_define_options[] = {
+    {"default", 0, NULL, "the network that the daemon offers, no FILE"},
+    {NULL},
+};
+static const VbOption net_dumpxml_options[] = {
+    {"inactive", 0, NULL, "the stored definition of an active network"},
+    {NULL},
+};
+static const VbOption net_update_options[] = {
+    {"parent-index", 0, "N", "which <ip> is meant, counted from 0"},
+    {"live", 0, NULL, "change the active network"},
+    {"config", 0, NULL, "change the stored definition"},
+    {NULL},
+};
+static const VbOption net_dhcp_leases_options[] = {
+    {"mac", 0, "MAC", "only that guest's"},
     {NULL},
 };
 
@@ -164,6 +211,28 @@ const VbCommand vb_commands[] = {
     {"domname", "Print a domain's name", domain_only, NULL, vb_cmd_domname},
     {"actions", "Print what you are allowed to do", optional_domain, NULL, vb_cmd_actions},
     {"domblklist", "List a domain's disks", domain_only, domblklist_options, vb_cmd_domblklist},
+    {"domiflist", "List a domain's network interfaces", domain_only, NULL, vb_cmd_domiflist},
+    {"domifaddr", "Print the addresses of a domain's interfaces", domain_only, domifaddr_options,
+     vb_cmd_domifaddr},
+    {"net-list", "List networks", NULL, net_list_options, vb_cmd_net_list},
+    {"net-define", "Define a network from XML, without starting it", net_define_parameters,
+     net_define_options, vb_cmd_net_define},
+    {"net-create", "Start a network from XML, without storing it", net_create_parameters, NULL,
+     vb_cmd_net_create},
+    {"net-start", "Start a defined network", network_only, NULL, vb_cmd_net_start},
+    {"net-destroy", "Stop a network", network_only, NULL, vb_cmd_net_destroy},
+    {"net-undefine", "Remove the stored definition of a network", network_only, NULL,
+     vb_cmd_net_undefine},
+    {"net-autostart", "Start a network when the host starts", network_only, autostart_options,
+     vb_cmd_net_autostart},
+    {"net-dumpxml", "Print a network's XML", network_only, net_dumpxml_options, vb_cmd_net_dumpxml},
+    {"net-info", "Print a network's basic facts", network_only, NULL, vb_cmd_net_info},
+    {"net-update", "Change a part of a network", net_update_parameters, net_update_options,
+     vb_cmd_net_update},
+    {"net-dhcp-leases", "List the addresses that a network has handed out", network_only,
+     net_dhcp_leases_options, vb_cmd_net_dhcp_leases},
+    {"net-reload", "Make again what others have removed of active networks", NULL, NULL,
+     vb_cmd_net_reload},
     {"blockpull", "Pull a disk's backing files into it", disk_bandwidth, blockpull_options,
      vb_cmd_blockpull},
     {"blockcopy", "Copy a disk, and switch to the copy", copy_parameters, blockcopy_options,

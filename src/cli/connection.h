@@ -18,6 +18,7 @@
 #define VB_MANAGER_INTERFACE "org.virtbus1.Manager"
 #define VB_DOMAIN_INTERFACE "org.virtbus1.Domain"
 #define VB_DOMAIN_BLOCK_INTERFACE "org.virtbus1.Domain.Block"
+#define VB_NETWORK_INTERFACE "org.virtbus1.Network"
 #define VB_JOB_INTERFACE "org.virtbus1.Job"
 #define VB_BLOCK_JOB_INTERFACE "org.virtbus1.BlockJob"
 #define VB_PROPERTIES_INTERFACE "org.freedesktop.DBus.Properties"

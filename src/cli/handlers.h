@@ -32,6 +32,24 @@ VB_HANDLER(domname);
 VB_HANDLER(domblklist);
 VB_HANDLER(actions);
 
+/* cmd-domif.c */
+VB_HANDLER(domiflist);
+VB_HANDLER(domifaddr);
+
+/* cmd-network.c */
+VB_HANDLER(net_list);
+VB_HANDLER(net_define);
+VB_HANDLER(net_create);
+VB_HANDLER(net_start);
+VB_HANDLER(net_destroy);
+VB_HANDLER(net_undefine);
+VB_HANDLER(net_autostart);
+VB_HANDLER(net_dumpxml);
+VB_HANDLER(net_info);
+VB_HANDLER(net_update);
+VB_HANDLER(net_dhcp_leases);
+VB_HANDLER(net_reload);
+
 /* cmd-block.c */
 VB_HANDLER(blockpull);
 VB_HANDLER(blockcopy);

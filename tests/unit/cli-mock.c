@@ -15,7 +15,8 @@ struct VbMock {
     GPtrArray *nodes;       /* GDBusNodeInfo, one an interface file */
     GHashTable *properties; /* "path property" → GVariant */
     GHashTable *handlers;   /* method → Handler */
-    GPtrArray *domains;     /* paths */
+    GPtrArray *domains;     /* paths, as the next */
+    GPtrArray *networks;
     GString *calls;
     GSubprocess *process;
     GString *text[2]; /* what it printed: stdout, stderr */
@@ -118,26 +119,29 @@ static GVariant *on_get_property(GDBusConnection *connection, const char *sender
 
 /* ---- methods ---- */
 
-static void find_domain(VbMock *mock, GDBusMethodInvocation *invocation, const char *property)
+static void find_object(VbMock *mock, GDBusMethodInvocation *invocation, GPtrArray *paths,
+                        const char *property)
 {
     const char *wanted;
 
     g_variant_get_child(g_dbus_method_invocation_get_parameters(invocation), 0, "&s", &wanted);
-    for (guint i = 0; i < mock->domains->len; i++) {
-        g_autofree char *key = g_strdup_printf("%s %s", (char *)mock->domains->pdata[i], property);
+    for (guint i = 0; i < paths->len; i++) {
+        g_autofree char *key = g_strdup_printf("%s %s", (char *)paths->pdata[i], property);
         GVariant *value = g_hash_table_lookup(mock->properties, key);
 
         if (g_str_equal(g_variant_get_string(value, NULL), wanted)) {
             g_dbus_method_invocation_return_value(invocation,
-                                                  g_variant_new("(o)", mock->domains->pdata[i]));
+                                                  g_variant_new("(o)", paths->pdata[i]));
             return;
         }
     }
-    g_dbus_method_invocation_return_dbus_error(invocation, "org.virtbus1.Error.NoDomain",
-                                               "no domain is called that");
+    g_dbus_method_invocation_return_dbus_error(
+        invocation,
+        paths == mock->domains ? "org.virtbus1.Error.NoDomain" : "org.virtbus1.Error.NoNetwork",
+        paths == mock->domains ? "no domain is called that" : "no network is called that");
 }
 
-/* One domain a page, so that the cursor is used. */
+/* One object a page, so that the cursor is used. */
 static void get_objects(VbMock *mock, GDBusMethodInvocation *invocation)
 {
     GVariantBuilder objects = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("a{oa{sa{sv}}}"));
@@ -147,14 +151,17 @@ static void get_objects(VbMock *mock, GDBusMethodInvocation *invocation)
 
     g_variant_get(g_dbus_method_invocation_get_parameters(invocation), "(&s&sua{sv})", &kind,
                   &cursor, NULL, NULL);
-    g_assert_cmpstr(kind, ==, "domain");
+    g_assert_true(g_str_equal(kind, "domain") || g_str_equal(kind, "network"));
+    const gboolean networks = g_str_equal(kind, "network");
+    GPtrArray *paths = networks ? mock->networks : mock->domains;
     index = cursor[0] != '\0' ? (guint)g_ascii_strtoull(cursor, NULL, 10) : 0;
-    if (index < mock->domains->len) {
-        const char *path = mock->domains->pdata[index];
+    if (index < paths->len) {
+        const char *path = paths->pdata[index];
         GDBusInterfaceInfo *info = NULL;
 
         for (guint i = 0; i < mock->nodes->len && info == NULL; i++)
-            info = g_dbus_node_info_lookup_interface(mock->nodes->pdata[i], BUS_NAME ".Domain");
+            info = g_dbus_node_info_lookup_interface(
+                mock->nodes->pdata[i], networks ? BUS_NAME ".Network" : BUS_NAME ".Domain");
         g_variant_builder_open(&objects, G_VARIANT_TYPE("{oa{sa{sv}}}"));
         g_variant_builder_add(&objects, "o", path);
         g_variant_builder_open(&objects, G_VARIANT_TYPE("a{sa{sv}}"));
@@ -169,8 +176,8 @@ static void get_objects(VbMock *mock, GDBusMethodInvocation *invocation)
         for (guint i = 0; i < 4; i++)
             g_variant_builder_close(&objects);
     }
-    mock->listed = index + 1 >= mock->domains->len;
-    next = index + 1 < mock->domains->len ? g_strdup_printf("%u", index + 1) : g_strdup("");
+    mock->listed = index + 1 >= paths->len;
+    next = index + 1 < paths->len ? g_strdup_printf("%u", index + 1) : g_strdup("");
     g_dbus_method_invocation_return_value(invocation,
                                           g_variant_new("(a{oa{sa{sv}}}s)", &objects, next));
 }
@@ -219,9 +226,13 @@ static void on_method(GDBusConnection *connection, const char *sender, const cha
     Handler *handler = g_hash_table_lookup(mock->handlers, method);
 
     if (g_str_equal(method, "GetDomainByName")) {
-        find_domain(mock, invocation, "Name");
+        find_object(mock, invocation, mock->domains, "Name");
     } else if (g_str_equal(method, "GetDomainByUuid")) {
-        find_domain(mock, invocation, "Uuid");
+        find_object(mock, invocation, mock->domains, "Uuid");
+    } else if (g_str_equal(method, "GetNetworkByName")) {
+        find_object(mock, invocation, mock->networks, "Name");
+    } else if (g_str_equal(method, "GetNetworkByUuid")) {
+        find_object(mock, invocation, mock->networks, "Uuid");
     } else if (g_str_equal(method, "GetObjects")) {
         get_objects(mock, invocation);
     } else {
@@ -284,6 +295,20 @@ const char *vb_mock_add_domain(VbMock *mock, guint32 id, const char *name, const
     return path;
 }
 
+const char *vb_mock_add_network(VbMock *mock, const char *name, const char *state)
+{
+    guint number = mock->networks->len;
+    g_autofree char *uuid = g_strdup_printf("00000000-0000-4000-9000-%012u", number);
+    char *path = g_strdup_printf("/org/virtbus1/network/00000000_0000_4000_9000_%012u", number);
+
+    g_ptr_array_add(mock->networks, path);
+    export(mock, path, BUS_NAME ".Network");
+    vb_mock_set(mock, path, "Name", g_variant_new_string(name));
+    vb_mock_set(mock, path, "Uuid", g_variant_new_string(uuid));
+    vb_mock_set(mock, path, "State", g_variant_new_string(state));
+    return path;
+}
+
 void vb_mock_emit(VbMock *mock, const char *path, const char *interface, const char *signal,
                   GVariant *parameters)
 {
@@ -342,6 +367,7 @@ VbMock *vb_mock_new(void)
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_variant_unref);
     mock->handlers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     mock->domains = g_ptr_array_new_with_free_func(g_free);
+    mock->networks = g_ptr_array_new_with_free_func(g_free);
     mock->calls = g_string_new(NULL);
     mock->bus = g_test_dbus_new(G_TEST_DBUS_NONE);
     g_test_dbus_up(mock->bus);
@@ -368,6 +394,7 @@ void vb_mock_free(VbMock *mock)
     g_object_unref(mock->bus);
     g_string_free(mock->calls, TRUE);
     g_ptr_array_unref(mock->domains);
+    g_ptr_array_unref(mock->networks);
     g_hash_table_unref(mock->handlers);
     g_hash_table_unref(mock->properties);
     g_ptr_array_unref(mock->nodes);

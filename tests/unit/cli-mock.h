@@ -16,13 +16,16 @@ typedef struct VbMock VbMock;
 /* Must answer the invocation. The data is the one of vb_mock_on(). */
 typedef void (*VbMockMethod)(VbMock *mock, GDBusMethodInvocation *invocation, gpointer data);
 
-/* A manager, no domain, and a job. */
+/* A manager, no domain, no network, and a job. */
 VbMock *vb_mock_new(void);
 void vb_mock_free(VbMock *mock);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VbMock, vb_mock_free)
 
 /* A domain that the manager finds by name and UUID and lists. The path; id 0: it does not run. */
 const char *vb_mock_add_domain(VbMock *mock, guint32 id, const char *name, const char *state);
+
+/* The same for a network; state "active" or "inactive". */
+const char *vb_mock_add_network(VbMock *mock, const char *name, const char *state);
 
 /* Sinks value. What was not set is empty, 0 or FALSE. */
 void vb_mock_set(VbMock *mock, const char *path, const char *property, GVariant *value);
