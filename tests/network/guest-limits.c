@@ -65,7 +65,7 @@ static void test_limits(void)
         g_string_append(interfaces, cases[i].interface);
     }
     g_autoptr(NetServer) sends = net_server_new(host, TRUE, TRANSFER);
-    g_autoptr(NetServer) reads = net_server_new(host, TRUE, 0);
+    g_autoptr(NetServer) reads = net_server_new(host, TRUE, NET_SERVER_SINK);
     g_autoptr(NetGuest) guest = net_guest_new(host, "one", interfaces->str);
 
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {

@@ -123,11 +123,9 @@ static void check_reach(NetHost *host, NetGuest *one, NetGuest *two, const char 
 
     g_free(net_guest_run(one, "ping -c 1 -W 10 192.168.77.20"));
     g_free(net_guest_run(two, "ping -c 1 -W 10 %s", address_one));
-    g_autofree char *peer = net_guest_run(one, "nc -w 10 " NET_OUTSIDE_ADDRESS " %u </dev/null",
-                                          net_server_port(server));
+    g_autofree char *peer = net_guest_ask(one, NET_OUTSIDE_ADDRESS, server);
     g_assert_cmpstr(peer, ==, NET_HOST_ADDRESS);
-    g_autofree char *peer6 = net_guest_run(one, "nc -w 10 " NET_OUTSIDE_ADDRESS6 " %u </dev/null",
-                                           net_server_port(server));
+    g_autofree char *peer6 = net_guest_ask(one, NET_OUTSIDE_ADDRESS6, server);
     g_assert_cmpstr(peer6, ==, NET_HOST_ADDRESS6);
 
     /* From there nobody comes in, even who knows the way. */

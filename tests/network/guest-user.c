@@ -31,8 +31,7 @@ static void test_user(void)
     for (guint i = 0; i < G_N_ELEMENTS(gateways); i++) {
         g_autofree char *device = g_strdup_printf("eth%u", i);
         net_guest_route_by(guest, device, gateways[i]);
-        g_autofree char *peer = net_guest_run(guest, "nc -w 10 %s %u </dev/null",
-                                              NET_OUTSIDE_ADDRESS, net_server_port(server));
+        g_autofree char *peer = net_guest_ask(guest, NET_OUTSIDE_ADDRESS, server);
         g_assert_cmpstr(peer, ==, NET_HOST_ADDRESS);
     }
 

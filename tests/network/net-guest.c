@@ -235,6 +235,15 @@ void net_guest_await(NetGuest *guest, const char *format, ...)
     must_run(guest, loop);
 }
 
+/* Its input never ends: passt loses a connection whose client half-closes at once. */
+char *net_guest_ask(NetGuest *guest, const char *address, NetServer *server)
+{
+    if (!net_guest_try(guest, "[ -p /tmp/never ] || mkfifo /tmp/never; nc -w 4 %s %u <>/tmp/never",
+                       address, net_server_port(server)))
+        return NULL;
+    return g_strdup(guest->output->str);
+}
+
 char *net_guest_await_address(NetGuest *guest, const char *device)
 {
     net_guest_await(guest, "ip -4 address show %s | grep -q 'inet '", device);

@@ -28,6 +28,10 @@ gboolean net_guest_try(NetGuest *guest, const char *format, ...) G_GNUC_PRINTF(2
 /* Again and again, until it succeeds. */
 void net_guest_await(NetGuest *guest, const char *format, ...) G_GNUC_PRINTF(2, 3);
 
+/* What a NetServer says to who connects to that address: who that is there. NULL: it was not
+ * reached. (transfer full) */
+char *net_guest_ask(NetGuest *guest, const char *address, NetServer *server);
+
 /* Until the device ("eth0") has an IPv4 address, which DHCP has given. (transfer full) */
 char *net_guest_await_address(NetGuest *guest, const char *device);
 /* The only default route is by that gateway. */

@@ -331,33 +331,44 @@ const char *net_host_network(NetHost *host, const char *xml)
 struct NetServer {
     GSocketService *service;
     guint16 port;
-    gsize size;
+    gssize size;
     gsize received; /* atomic: each connection has a thread */
 };
+
+static void take(NetServer *server, GInputStream *input)
+{
+    gssize n;
+
+    while ((n = g_input_stream_skip(input, 64 * 1024, NULL, NULL)) > 0)
+        g_atomic_pointer_add(&server->received, n);
+}
+
+static void tell(NetServer *server, GSocketConnection *connection)
+{
+    GOutputStream *output = g_io_stream_get_output_stream(G_IO_STREAM(connection));
+    g_autoptr(GSocketAddress) peer = g_socket_connection_get_remote_address(connection, NULL);
+    g_autofree char *address =
+        g_inet_address_to_string(g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(peer)));
+    g_autofree char *zeros = g_malloc0(server->size);
+
+    if (g_output_stream_printf(output, NULL, NULL, NULL, "%s\n", address))
+        g_output_stream_write_all(output, zeros, server->size, NULL, NULL, NULL);
+}
 
 static gboolean serve(GThreadedSocketService *service, GSocketConnection *connection,
                       GObject *source, gpointer data)
 {
     NetServer *server = data;
-    GSocket *socket = g_socket_connection_get_socket(connection);
-    GInputStream *input = g_io_stream_get_input_stream(G_IO_STREAM(connection));
-    GOutputStream *output = g_io_stream_get_output_stream(G_IO_STREAM(connection));
-    g_autoptr(GSocketAddress) peer = g_socket_connection_get_remote_address(connection, NULL);
-    g_autofree char *address =
-        g_inet_address_to_string(g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(peer)));
-    g_autofree char *body = g_malloc0(server->size + 1);
-    gssize n;
 
-    g_socket_set_timeout(socket, SOCKET_SECONDS);
-    if (g_output_stream_printf(output, NULL, NULL, NULL, "%s\n", address) &&
-        g_output_stream_write_all(output, body, server->size, NULL, NULL, NULL)) {
-        while ((n = g_input_stream_skip(input, 64 * 1024, NULL, NULL)) > 0)
-            g_atomic_pointer_add(&server->received, n);
-    }
+    g_socket_set_timeout(g_socket_connection_get_socket(connection), SOCKET_SECONDS);
+    if (server->size == NET_SERVER_SINK)
+        take(server, g_io_stream_get_input_stream(G_IO_STREAM(connection)));
+    else
+        tell(server, connection);
     return TRUE;
 }
 
-NetServer *net_server_new(NetHost *host, gboolean outside, gsize size)
+NetServer *net_server_new(NetHost *host, gboolean outside, gssize size)
 {
     NetServer *server = g_new0(NetServer, 1);
     g_autoptr(GError) error = NULL;

@@ -65,12 +65,14 @@ GPid net_host_process(NetHost *host, const char *name);
 /* ---- a server ---------------------------------------------------------------------------------
  */
 
-/* Says "ADDRESS\n" of the peer to whoever connects, then `size` bytes of zeros, and then reads to
- * the end of what comes before it closes. In the namespace outside or in the host's, on all
- * addresses. */
+/* Says "ADDRESS\n" of the peer to whoever connects, then `size` bytes of zeros, and closes; a
+ * NET_SERVER_SINK says nothing and reads to the end. In the namespace outside or in the host's, on
+ * all addresses. */
 typedef struct NetServer NetServer;
 
-NetServer *net_server_new(NetHost *host, gboolean outside, gsize size);
+#define NET_SERVER_SINK (-1)
+
+NetServer *net_server_new(NetHost *host, gboolean outside, gssize size);
 void net_server_free(NetServer *server);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(NetServer, net_server_free)
 
