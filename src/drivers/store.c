@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Owns the writer thread: a GThreadPool of one, so that writes happen in the order they were given
- * and the main loop never waits for a disk. See store.h. */
+ * Owns the writer thread: the only one, so that writes happen in the order they were given, and the
+ * main loop never waits for a disk. See store.h. */
 #include "store.h"
 
 #include <dirent.h>
@@ -16,7 +16,8 @@
 #define TREE_MAX_DEPTH 8 /* deeper ones are not ours */
 
 struct VbStore {
-    GThreadPool *writer;
+    GThread *writer;
+    GAsyncQueue *tasks; /* of Write; the store itself is the last, which ends the thread */
 };
 
 typedef struct {
@@ -91,9 +92,8 @@ static gboolean remove_file(const char *path, GError **error)
     return sync_directory_of(path, error);
 }
 
-static void run_write(gpointer data, gpointer user_data)
+static void run_write(GTask *task)
 {
-    g_autoptr(GTask) task = data;
     Write *write = g_task_get_task_data(task);
     GError *error = NULL;
     gboolean done;
@@ -111,10 +111,24 @@ static void run_write(gpointer data, gpointer user_data)
         g_task_return_error(task, error);
 }
 
+static gpointer run_writes(gpointer data)
+{
+    VbStore *store = data;
+    gpointer next;
+
+    while ((next = g_async_queue_pop(store->tasks)) != store) {
+        g_autoptr(GTask) task = next;
+        run_write(task);
+    }
+    return NULL;
+}
+
 VbStore *vb_store_new(void)
 {
     VbStore *store = g_new0(VbStore, 1);
-    store->writer = g_thread_pool_new(run_write, NULL, 1, TRUE, NULL);
+
+    store->tasks = g_async_queue_new();
+    store->writer = g_thread_new("writer", run_writes, store);
     return store;
 }
 
@@ -122,7 +136,9 @@ void vb_store_free(VbStore *store)
 {
     if (!store)
         return;
-    g_thread_pool_free(store->writer, FALSE, TRUE);
+    g_async_queue_push(store->tasks, store);
+    g_thread_join(store->writer);
+    g_async_queue_unref(store->tasks);
     g_free(store);
 }
 
@@ -137,7 +153,7 @@ void vb_store_write_async(VbStore *store, const char *path, GBytes *contents,
     write->contents = contents ? g_bytes_ref(contents) : NULL;
     g_task_set_source_tag(task, vb_store_write_async);
     g_task_set_task_data(task, write, (GDestroyNotify)write_free);
-    g_thread_pool_push(store->writer, task, NULL);
+    g_async_queue_push(store->tasks, task);
 }
 
 gboolean vb_store_write_finish(VbStore *store, GAsyncResult *result, GError **error)
