@@ -8,6 +8,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glib-unix.h>
 #include <linux/capability.h>
 #include <netinet/ip_icmp.h>
 #include <poll.h>
@@ -161,13 +162,13 @@ static char *address_text(const Address *address)
 }
 
 /* In that namespace, with that address and a port that the kernel chooses. */
-static int bound_socket(int ns, const char *ip, guint16 *ret_port)
+static int bound_socket(int type, int ns, const char *ip, guint16 *ret_port)
 {
     Address address = address_of(ip, 0);
     int fd;
 
     enter(ns);
-    fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    fd = socket(address.any.sa_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     g_assert_no_errno(fd);
     g_assert_no_errno(bind(fd, &address.any, address.size));
     g_assert_no_errno(getsockname(fd, &address.any, &address.size));
@@ -207,8 +208,8 @@ static int try_connection(int from_ns, const char *from, int to_ns, const char *
                           guint *ret_port)
 {
     guint16 port;
-    vb_autofd int server = bound_socket(to_ns, to, &port);
-    vb_autofd int client = bound_socket(from_ns, from, NULL);
+    vb_autofd int server = bound_socket(SOCK_STREAM, to_ns, to, &port);
+    vb_autofd int client = bound_socket(SOCK_STREAM, from_ns, from, NULL);
     vb_autofd int accepted = -1;
     Address address = address_of(to, port);
     int error;
@@ -455,6 +456,72 @@ static void test_route(void)
     must_apply(firewall, (const char *const[]){NULL});
 }
 
+#define DATAGRAM 1024
+#define DATAGRAMS 200
+
+static gboolean on_datagram(int fd, GIOCondition condition, gpointer data)
+{
+    char bytes[DATAGRAM + 1];
+
+    while (recv(fd, bytes, sizeof bytes, 0) == DATAGRAM)
+        *(guint *)data += 1;
+    return G_SOURCE_CONTINUE;
+}
+
+/* How many of them had arrived when all were sent. */
+static guint send_datagrams(int from_ns, const char *from, int to_ns, const char *to)
+{
+    guint16 port;
+    vb_autofd int server = bound_socket(SOCK_DGRAM, to_ns, to, &port);
+    vb_autofd int client = bound_socket(SOCK_DGRAM, from_ns, from, NULL);
+    Address address = address_of(to, port);
+    char bytes[DATAGRAM] = {0};
+    guint arrived = 0;
+    guint watch = g_unix_fd_add(server, G_IO_IN, on_datagram, &arrived);
+
+    for (guint i = 0; i < DATAGRAMS; i++) {
+        g_assert_cmpint(sendto(client, bytes, sizeof bytes, 0, &address.any, address.size), ==,
+                        sizeof bytes);
+        while (g_main_context_iteration(NULL, FALSE))
+            continue;
+    }
+    VB_WAIT_FOR(arrived > 0);
+    g_source_remove(watch);
+    return arrived;
+}
+
+/* What comes at once is at least 64 KiB; here the rate is of no weight beside that. */
+static void test_bandwidth(void)
+{
+    static const char *const networks[] = {
+        NETWORK("<forward mode='route'/><bandwidth><outbound average='1'/></bandwidth>"),
+        NETWORK("<forward mode='open'/><bandwidth><outbound average='1' burst='1'/></bandwidth>"),
+        NETWORK("<forward mode='route'/>"
+                "<bandwidth><outbound average='1000000' peak='1000001'/></bandwidth>"),
+    };
+    static const gboolean limited[] = {TRUE, TRUE, FALSE};
+    g_autoptr(VbFirewall) firewall = vb_firewall_new();
+
+    for (guint i = 0; i < G_N_ELEMENTS(networks); i++) {
+        APPLY(firewall, networks[i]);
+        guint outside = send_datagrams(guest_ns, GUEST, outside_ns, OUTSIDE);
+        APPLY(firewall, networks[i]); /* fills the bucket again */
+        guint host = send_datagrams(guest_ns, GUEST, host_ns, "192.168.7.1");
+        guint back = send_datagrams(outside_ns, OUTSIDE, guest_ns, GUEST);
+        g_test_message("outside %u, host %u, back %u of %u", outside, host, back, DATAGRAMS);
+        if (limited[i]) {
+            g_assert_cmpuint(outside, <, DATAGRAMS / 2);
+            g_assert_cmpuint(host, <, DATAGRAMS / 2);
+        } else {
+            g_assert_cmpuint(outside, >, DATAGRAMS / 2);
+            g_assert_cmpuint(host, >, DATAGRAMS / 2);
+        }
+        g_assert_cmpuint(back, >, DATAGRAMS / 2);
+    }
+    must_apply(firewall, (const char *const[]){NULL});
+    g_assert_false(has_table());
+}
+
 #define OTHER_NETWORK(inner)                                                                       \
     "<network><name>o</name><bridge name='br1'/>" inner                                            \
     "<ip address='192.168.8.1' prefix='24'/></network>"
@@ -682,6 +749,7 @@ int main(int argc, char **argv)
     g_test_add_func("/firewall/nat/dev", test_nat_dev);
     g_test_add_func("/firewall/nat/ranges", test_nat_ranges);
     g_test_add_func("/firewall/route", test_route);
+    g_test_add_func("/firewall/bandwidth", test_bandwidth);
     g_test_add_func("/firewall/two-networks", test_two_networks);
     g_test_add_func("/firewall/others", test_others);
     g_test_add_func("/firewall/restored", test_restored);

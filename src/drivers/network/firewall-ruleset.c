@@ -4,7 +4,8 @@
  * network that is filtered, which are reached by the name of its bridge through a verdict map, so
  * that a packet passes the rules of the (at most two) networks that it concerns and no others.
  * A chain returns what its network permits and rejects the rest; what all chains have returned is
- * accepted, so both ends of a way must agree. docs/networks.md tells what is permitted.
+ * accepted, so both ends of a way must agree. Before them, what the guests of a network send beyond
+ * its <bandwidth> is dropped. docs/networks.md tells what is permitted.
  * The format is that of libnftables-json(5). */
 #include "firewall.h"
 
@@ -17,6 +18,10 @@
 #define PRIORITY_SRCNAT 100
 /* What a rule's comment can hold. */
 #define COMMENT_MAX 127
+/* KiB: a packet that the guest leaves to be segmented has up to 64 of them. */
+#define BURST_MIN 64
+/* How much may come at once where nothing is said: a part of a second. */
+#define BURST_FRACTION 10
 
 typedef enum {
     FROM, /* what guests send: comes in by the bridge */
@@ -315,6 +320,48 @@ static void add_translations(JsonArray *commands, const VbNetworkDef *def)
     }
 }
 
+/* ---- what a network sends --------------------------------------------------------------------
+ */
+
+static gboolean is_policed(const VbNetworkDef *def)
+{
+    return vb_network_def_owns_bridge(def) && def->bandwidth.outbound.average > 0;
+}
+
+/* `rate` and `burst` are KiB/s and KiB. A packet that comes by the bridge is for the host, or for
+ * what lies beyond it; what guests send each other is not counted. */
+static void add_police(JsonArray *commands, const VbNetworkDef *def, const char *what, guint64 rate,
+                       guint64 burst)
+{
+    g_autofree char *name = g_strconcat(what, "-", def->bridge, NULL);
+
+    burst = MAX(burst ? burst : rate / BURST_FRACTION, BURST_MIN);
+    command(commands, "add", "limit",
+            object("family", text(FAMILY), "table", text(TABLE), "name", text(name), "rate",
+                   number((gint64)rate), "rate_unit", text("kbytes"), "per", text("second"),
+                   "burst", number((gint64)MIN(burst, G_MAXINT)), "burst_unit", text("kbytes"),
+                   "inv", json_node_init_boolean(json_node_alloc(), TRUE), NULL));
+    add_rule(commands, "forward", def, match("==", meta("iifname"), text(def->bridge)),
+             match("!=", meta("oifname"), text(def->bridge)), object("limit", text(name), NULL),
+             object("drop", null(), NULL), NULL);
+    add_rule(commands, "input", def, match("==", meta("iifname"), text(def->bridge)),
+             object("limit", text(name), NULL), object("drop", null(), NULL), NULL);
+}
+
+static void add_polices(JsonArray *commands, const GPtrArray *policed)
+{
+    if (policed->len > 0)
+        add_base_chain(commands, "filter", "input", PRIORITY_FILTER);
+    for (guint i = 0; i < policed->len; i++) {
+        const VbNetworkDef *def = g_ptr_array_index(policed, i);
+        const VbTrafficRate *rate = &def->bandwidth.outbound;
+
+        add_police(commands, def, "average", rate->average, rate->burst);
+        if (rate->peak > rate->average)
+            add_police(commands, def, "peak", rate->peak, 0);
+    }
+}
+
 /* ---- all of them ------------------------------------------------------------------------------
  */
 
@@ -338,10 +385,11 @@ static void add_dispatch(JsonArray *commands, const GPtrArray *filtered, Directi
              NULL);
 }
 
-static void add_networks(JsonArray *commands, const GPtrArray *filtered)
+static void add_networks(JsonArray *commands, const GPtrArray *filtered, const GPtrArray *policed)
 {
     add_base_chain(commands, "filter", "forward", PRIORITY_FILTER);
     add_base_chain(commands, "nat", "postrouting", PRIORITY_SRCNAT);
+    add_polices(commands, policed);
     for (guint i = 0; i < filtered->len; i++) {
         const VbNetworkDef *def = g_ptr_array_index(filtered, i);
 
@@ -349,25 +397,30 @@ static void add_networks(JsonArray *commands, const GPtrArray *filtered)
         add_filter(commands, def, TO);
         add_translations(commands, def);
     }
+    if (filtered->len == 0) /* no rule has an empty map */
+        return;
     add_dispatch(commands, filtered, FROM);
     add_dispatch(commands, filtered, TO);
 }
 
 char *vb_firewall_ruleset(const GPtrArray *networks)
 {
-    g_autoptr(GPtrArray) filtered = g_ptr_array_new();
+    g_autoptr(GPtrArray) filtered = g_ptr_array_new(), policed = g_ptr_array_new();
     g_autoptr(JsonArray) commands = json_array_new();
     g_autoptr(JsonNode) root = NULL;
 
-    for (guint i = 0; i < networks->len; i++)
+    for (guint i = 0; i < networks->len; i++) {
         if (is_filtered(g_ptr_array_index(networks, i)))
             g_ptr_array_add(filtered, g_ptr_array_index(networks, i));
+        if (is_policed(g_ptr_array_index(networks, i)))
+            g_ptr_array_add(policed, g_ptr_array_index(networks, i));
+    }
     /* Added first, so that it is there to be deleted. */
     command(commands, "add", "table", table());
     command(commands, "delete", "table", table());
-    if (filtered->len > 0) {
+    if (filtered->len > 0 || policed->len > 0) {
         command(commands, "add", "table", table());
-        add_networks(commands, filtered);
+        add_networks(commands, filtered, policed);
     }
     root = object("nftables", array_node(commands), NULL);
     return json_to_string(root, FALSE);

@@ -175,21 +175,18 @@ static gboolean set_mtu(VbNetlink *netlink, const VbLinkDevice *bridge, guint mt
 static gboolean furnish(VbNetlink *netlink, const VbLinkDevice *bridge, const VbNetworkDef *def,
                         GError **error)
 {
-    /* What guests receive is what the bridge sends. */
+    static const VbTrafficRate unlimited;
+
+    /* What guests receive is what the bridge sends. What they send is the firewall's: a way round
+     * by an ifb would lose its connection where the kernel filters bridges, and be translated no
+     * more. */
     return set_ipv6(def, error) &&
            (!has_ipv6(def) || vb_link_routes_add_link_local(netlink, bridge, error)) &&
            vb_link_routes_add_addresses(netlink, bridge, def, error) &&
            vb_link_device_set_up(netlink, bridge, TRUE, error) &&
            vb_link_routes_add_routes(netlink, bridge, def, error) &&
-           vb_link_traffic_set(netlink, bridge, &def->bandwidth.inbound, &def->bandwidth.outbound,
-                               error) &&
+           vb_link_traffic_set(netlink, bridge, &def->bandwidth.inbound, &unlimited, error) &&
            set_forwarding(def, error);
-}
-
-/* With its ifb: that of a device that is gone is not found again by name. */
-static gboolean discard(VbNetlink *netlink, const VbLinkDevice *bridge, GError **error)
-{
-    return vb_link_device_remove(netlink, bridge, error) && vb_link_traffic_clean(netlink, error);
 }
 
 gboolean vb_link_bridge_make(VbNetlink *netlink, const VbNetworkDef *def, GError **error)
@@ -212,7 +209,7 @@ gboolean vb_link_bridge_make(VbNetlink *netlink, const VbNetworkDef *def, GError
     if ((def->mtu == 0 || set_mtu(netlink, bridge, def->mtu, error)) &&
         furnish(netlink, bridge, def, error))
         return TRUE;
-    discard(netlink, bridge, NULL);
+    vb_link_device_remove(netlink, bridge, NULL);
     return FALSE;
 }
 
@@ -225,7 +222,7 @@ gboolean vb_link_bridge_remove(VbNetlink *netlink, const VbNetworkDef *def, GErr
         g_propagate_error(error, cause);
         return FALSE;
     }
-    return !bridge || !is_ours(bridge, def) || discard(netlink, bridge, error);
+    return !bridge || !is_ours(bridge, def) || vb_link_device_remove(netlink, bridge, error);
 }
 
 gboolean vb_link_bridge_check(VbNetlink *netlink, const VbNetworkDef *def, GError **error)
@@ -246,6 +243,5 @@ gboolean vb_link_bridge_check(VbNetlink *netlink, const VbNetworkDef *def, GErro
         return vb_fail(error, VB_ERROR_NETWORK_NOT_RUNNING,
                        "the bridge %s has the MAC address %s, so it is another's", def->bridge,
                        bridge->mac);
-    return vb_link_traffic_clean(netlink, error) && check_forwarding(netlink, def, error) &&
-           furnish(netlink, bridge, def, error);
+    return check_forwarding(netlink, def, error) && furnish(netlink, bridge, def, error);
 }
