@@ -206,6 +206,7 @@ void vb_store_set_aside(const char *path, const GError *why)
     g_autofree char *aside = g_strconcat(path, ".broken", NULL);
 
     g_message("%s cannot be used and is set aside as %s: %s", path, aside, why->message);
+    vb_store_remove_tree(aside); /* an earlier one; no directory is renamed over another */
     if (g_rename(path, aside) < 0)
         g_message("cannot rename %s: %s", path, g_strerror(errno));
 }

@@ -196,6 +196,19 @@ static void test_set_aside(Store *fixture, gconstpointer data)
     vb_store_set_aside(path, error);
     g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
     g_assert_true(g_file_test(broken, G_FILE_TEST_EXISTS));
+    vb_store_remove_tree(broken);
+
+    /* Of a directory, the last that was set aside is kept. */
+    for (guint i = 0; i < 2; i++) {
+        g_autofree char *inner = g_strdup_printf("%s/%u", path, i);
+
+        g_assert_cmpint(g_mkdir_with_parents(inner, 0700), ==, 0);
+        vb_store_set_aside(path, error);
+        g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
+    }
+    g_autofree char *last = g_build_filename(broken, "1", NULL);
+    g_assert_true(g_file_test(last, G_FILE_TEST_IS_DIR));
+    vb_store_remove_tree(broken);
 }
 
 /* ---- paths ---- */
