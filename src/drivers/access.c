@@ -24,6 +24,7 @@ struct VbAccess {
     GHashTable *grants; /* key → Grant, owned */
     GPtrArray *looks;   /* of GTask: requests whose file is being looked at; borrowed */
     guint given_back;   /* counts: what was seen before may have rested on what went since */
+    guint applications; /* counts: what was seen before may be otherwise since */
     gboolean closed;
 };
 
@@ -228,7 +229,7 @@ typedef struct {
     guint owner;
     VbFileWish wish;
     VbAccess *access;
-    guint given_back; /* the access's, when the look began */
+    guint given_back, applications; /* the access's, when the look began */
     gboolean abandoned;
     VbFileLook look;
 } Request;
@@ -349,6 +350,7 @@ static void applied(GObject *source, GAsyncResult *result, gpointer data)
     gboolean done = g_task_propagate_boolean(G_TASK(result), &error);
 
     if (!access->closed) {
+        access->applications++;
         grant->busy = FALSE;
         if (!done && apply->permissions != 0) {
             refused = take_waiting(grant);
@@ -398,6 +400,23 @@ static void look_thread(GTask *task, gpointer source, gpointer task_data, GCance
 
 static void look(GTask *task);
 
+/* By the books the file is open for the wish, and the request has found it closed. */
+static gboolean contradicts(const Grant *grant, const Request *request)
+{
+    int wished = request->wish.write ? 6 : 4;
+
+    return !request->look.accessible && grant->applied > 0 && (grant->applied & wished) == wished;
+}
+
+/* The file is another, which has the inode of one that was deleted; or somebody else closed it. */
+static void begin_anew(Grant *grant, const VbFileGrant *file)
+{
+    g_free(grant->file.path);
+    grant->file = *file;
+    grant->file.path = g_strdup(file->path);
+    grant->applied = UNKNOWN;
+}
+
 /* Takes the file on the books for the request. */
 static void hold_file(GTask *task)
 {
@@ -421,6 +440,13 @@ static void hold_file(GTask *task)
     }
     if (grant) {
         grant_free(fresh);
+        if (contradicts(grant, request)) {
+            if (request->applications != access->applications) { /* or it was opened meanwhile */
+                look(task);
+                return;
+            }
+            begin_anew(grant, &file);
+        }
     } else {
         grant = fresh;
         g_hash_table_replace(access->grants, grant->key, grant);
@@ -465,6 +491,7 @@ static void look(GTask *task)
     g_autoptr(GTask) thread = g_task_new(NULL, NULL, looked, g_object_ref(task));
 
     request->given_back = request->access->given_back;
+    request->applications = request->access->applications;
     g_ptr_array_add(request->access->looks, task);
     g_task_set_task_data(thread, request, NULL);
     g_task_run_in_thread(thread, look_thread);

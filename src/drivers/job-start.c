@@ -181,6 +181,19 @@ static gboolean is_used(const VbDomain *domain, const VbDiskSource *image)
     return FALSE;
 }
 
+/* Of these jobs, the live one that writes to `image`; or NULL. */
+static const VbJob *find_writer(const GPtrArray *jobs, const VbDiskSource *image)
+{
+    for (guint i = 0; i < jobs->len; i++) {
+        const VbJob *job = g_ptr_array_index(jobs, i);
+
+        if (vb_job_is_live(job) && job->spec && job->spec->target &&
+            vb_disk_source_same_storage(job->spec->target, image))
+            return job;
+    }
+    return NULL;
+}
+
 static gboolean resolve_target(VbDomain *domain, VbJobSpec *spec, const VbDiskDef *disk,
                                GError **error)
 {
@@ -202,6 +215,15 @@ static gboolean resolve_target(VbDomain *domain, VbJobSpec *spec, const VbDiskDe
         return vb_fail(error, VB_ERROR_INVALID_ARGS,
                        "disk '%s': the target %s is in use by domain '%s' itself", disk->target,
                        name, domain->info.name);
+    }
+    const VbJob *writer = find_writer(domain->jobs, spec->target);
+    if (!writer)
+        writer = find_writer(domain->starting, spec->target);
+    if (writer) {
+        g_autofree char *name = vb_disk_source_to_string(spec->target);
+        return vb_fail(error, VB_ERROR_INVALID_ARGS,
+                       "disk '%s': the target %s is that of the job of disk '%s' already",
+                       disk->target, name, writer->info.disk);
     }
     if (spec->target->format == VB_DISK_FORMAT_DEFAULT)
         spec->target->format = disk->source->format;

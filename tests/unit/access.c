@@ -212,6 +212,28 @@ static void test_at_once(Fixture *f, gconstpointer data)
 }
 
 /* Who is dropped while his file is looked at gets nothing. */
+/* As with a new file that got the inode of a deleted one, which is still on the books. */
+static void test_closed_by_another(Fixture *f, gconstpointer data)
+{
+    g_autofree char *path = make_image(f, "disk");
+
+    grant(f, 1, path, TRUE);
+    g_assert_no_errno(removexattr(path, "system.posix_acl_access"));
+    g_assert_cmpint(g_chmod(path, 0600), ==, 0);
+    g_assert_cmpint(permissions(f, path), ==, 0);
+    grant(f, 1, path, TRUE);
+    g_assert_cmpint(permissions(f, path), ==, 6);
+
+    g_assert_no_errno(removexattr(path, "system.posix_acl_access"));
+    g_assert_cmpint(g_chmod(path, 0600), ==, 0);
+    grant(f, 2, path, FALSE);
+    g_assert_cmpint(permissions(f, path), ==, 6); /* the first still needs it */
+    give_back(f, 1);
+    give_back(f, 2);
+    await(f, path, 0);
+    await_records(f, 0);
+}
+
 static void test_abandoned(Fixture *f, gconstpointer data)
 {
     g_autofree char *path = make_image(f, "disk");
@@ -360,6 +382,7 @@ int main(int argc, char **argv)
     ADD("shared", test_shared);
     ADD("handed-over", test_handed_over);
     ADD("at-once", test_at_once);
+    ADD("closed-by-another", test_closed_by_another);
     ADD("abandoned", test_abandoned);
     ADD("keep-only", test_keep_only);
     ADD("restart", test_restart);
