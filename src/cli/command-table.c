@@ -41,6 +41,8 @@ static const VbParameter net_update_parameters[] = {
 };
 static const VbParameter optional_domain[] = {
     {"domain", "DOMAIN", TRUE, "with this domain (name, id or UUID), not with any"}, {NULL}};
+static const VbParameter domstats_parameters[] = {
+    {"domain", "DOMAIN", TRUE, "of this domain (name, id or UUID), not of all"}, {NULL}};
 static const VbParameter file_only[] = {FILE_PARAMETER, {NULL}};
 static const VbParameter disk_bandwidth[] = {
     DOMAIN_PARAMETER, DISK_PARAMETER, BANDWIDTH_PARAMETER, {NULL}};
@@ -83,6 +85,15 @@ static const VbOption domblklist_options[] = {
 
 static const VbOption domifaddr_options[] = {
     {"interface", 0, "INTERFACE", "only that interface's: its device on the host, or its MAC"},
+    {NULL},
+};
+static const VbOption domstats_options[] = {
+    {"state", 0, NULL, "only these groups: the state …"},
+    {"cpu-total", 0, NULL, "processor time"},
+    {"balloon", 0, NULL, "memory"},
+    {"vcpu", 0, NULL, "virtual CPUs"},
+    {"interface", 0, NULL, "network interfaces"},
+    {"block", 0, NULL, "disks"},
     {NULL},
 };
 static const VbOption net_list_options[] = {
@@ -214,6 +225,8 @@ const VbCommand vb_commands[] = {
     {"domiflist", "List a domain's network interfaces", domain_only, NULL, vb_cmd_domiflist},
     {"domifaddr", "Print the addresses of a domain's interfaces", domain_only, domifaddr_options,
      vb_cmd_domifaddr},
+    {"domstats", "Print statistics of domains", domstats_parameters, domstats_options,
+     vb_cmd_domstats},
     {"net-list", "List networks", NULL, net_list_options, vb_cmd_net_list},
     {"net-define", "Define a network from XML, without starting it", net_define_parameters,
      net_define_options, vb_cmd_net_define},

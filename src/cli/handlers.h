@@ -36,6 +36,9 @@ VB_HANDLER(actions);
 VB_HANDLER(domiflist);
 VB_HANDLER(domifaddr);
 
+/* cmd-domstats.c */
+VB_HANDLER(domstats);
+
 /* cmd-network.c */
 VB_HANDLER(net_list);
 VB_HANDLER(net_define);

@@ -4,6 +4,7 @@
  * drivers nor objects include this. */
 #pragma once
 
+#include "definition-index.h"
 #include "host.h"
 
 #define VB_RECORD_VERSION 1
@@ -20,6 +21,7 @@ typedef struct {
 } VbHostDriver;
 
 typedef struct VbHostNetworks VbHostNetworks;
+typedef struct VbHostIndex VbHostIndex;
 
 struct VbHost {
     const VbPaths *paths;
@@ -37,6 +39,9 @@ struct VbHost {
     GQueue concluded;         /* VbJob, owned, oldest first: what expires */
     guint expiry_source;
     gboolean announced;
+    GQueue parsed; /* VbDomain, borrowed, newest first: inactive ones whose definition is in memory
+                    * although their file has it */
+    VbHostIndex *index;
 };
 
 VbHostDriver *vb_host_driver_for(VbHost *host, VbDomainType type);
@@ -51,8 +56,24 @@ void vb_host_forget_concluded(VbHost *host, VbJob *job);
 /* Those whose time is over go; the timer is set for the next one. */
 void vb_host_expire_concluded(VbHost *host);
 
+/* ---- the index of stored definitions (host-index.c) ---- */
+
+/* NULL: there is none that can be used. */
+VbDefinitionIndex *vb_host_open_index(VbHost *host);
+/* A stored definition came, went or changed: the index is written again, soon and once. */
+void vb_host_index_changed(VbHost *host);
+/* Writes what is not written yet. */
+void vb_host_close_index(VbHost *host);
+
 /* What is stored must be read again: what was added to a document of `size` bytes counts, too. */
 gboolean vb_host_check_size(const char *kind, const char *name, gsize size, GError **error);
+/* Those of domains; what cannot be read is set aside. */
+void vb_host_load_stored(VbHost *host);
+/* The domain of the definition in that file, new if it was not known (and not inserted). (transfer
+ * full, also of *ret_def) */
+VbDomain *vb_host_load_definition(VbHost *host, const char *path, const char *uuid,
+                                  VbXmlFlags flags, VbDomainDef **ret_def, VbFileStamp *ret_stamp,
+                                  GError **error);
 /* Each <uuid>.xml in `directory`. */
 typedef void (*VbLoadFunc)(VbHost *host, const char *path, const char *uuid);
 void vb_host_load_definitions(VbHost *host, const char *directory, VbLoadFunc func);
@@ -75,11 +96,23 @@ typedef struct {
     GPtrArray *displaced; /* of GTask: a Destroy answers those whose operation it displaced */
 } VbOperation;
 
+/* How a definition is written into its file. */
+typedef struct {
+    guint64 digest;
+    gboolean has_secrets;
+} VbStoredForm;
+
 struct VbDomain {
     VbDomainInfo info; /* its strings are owned here */
     VbHost *host;
     gpointer driver_self;
-    VbDomainDef *stored, *live;
+    VbDomainDef *stored; /* of an inactive domain NULL as long as its file has it */
+    VbDomainDef *live;
+    gboolean parsed_listed;    /* in the host's list of those that may be forgotten */
+    GBytes *summary;           /* of the stored definition; NULL: there is none */
+    GBytes *live_summary;      /* of the live one; NULL: nobody asked for it yet */
+    VbFileStamp stamp;         /* of the file; digest 0: the definition is in memory alone */
+    VbStoredForm written_form; /* of what is being written by vb_domain_write_stored_async() */
     char *run_dir;
     VbOperation *operation; /* who has the slot, or NULL */
     gboolean was_started;   /* "started" was announced for this life */
@@ -110,10 +143,33 @@ struct VbDomain {
 };
 
 gboolean vb_domain_state_from_string(const char *string, VbDomainState *ret_state);
-VbDomain *vb_domain_new(VbHost *host, const VbHostDriver *driver, const VbDomainDef *def,
-                        guint uid);
+VbDomain *vb_domain_new(VbHost *host, const VbHostDriver *driver, const char *uuid,
+                        const char *name, guint uid);
 /* Replaces the stored definition (NULL: becomes transient); announces what changed. */
-void vb_domain_set_stored(VbDomain *domain, VbDomainDef *def);
+void vb_domain_set_stored(VbDomain *domain, VbDomainDef *def, const VbStoredForm *form);
+/* ---- the stored definition (domain-definition.c) ---- */
+
+char *vb_stored_form(const VbDomainDef *def, VbStoredForm *ret_form);
+/* Takes `def`, which is what the file has, in that form; NULL: it is (yet) in no file, and stays in
+ * memory. Announces nothing. */
+void vb_domain_take_stored(VbDomain *domain, VbDomainDef *def, const VbStoredForm *form);
+/* From the index: the file has it. Takes the summary. */
+void vb_domain_take_summary(VbDomain *domain, GBytes *summary, const VbFileStamp *stamp);
+void vb_domain_drop_stored(VbDomain *domain);
+/* Makes sure that domain->stored is there; reads the file when it is not. One that was changed by
+ * somebody else is taken for what it says now, as a restart would, which is announced. Errors:
+ * FAILED, naming the file; nothing is changed. */
+gboolean vb_domain_load_stored(VbDomain *domain, GError **error);
+/* It begins to run: what it has in memory stays there. */
+void vb_domain_pin_stored(VbDomain *domain);
+/* It runs no more: what it has in memory may go. */
+void vb_domain_unpin_stored(VbDomain *domain);
+/* Takes `def`: what a reader finds from now on, and what the file is to have. A write that fails
+ * leaves it in memory. */
+void vb_domain_write_stored_async(VbDomain *domain, VbDomainDef *def, GAsyncReadyCallback callback,
+                                  gpointer user_data);
+gboolean vb_domain_write_stored_finish(VbDomain *domain, GAsyncResult *result, GError **error);
+
 /* Whoever changes the stored definition does it from its copy to the end of the write alone, so
  * that memory and file tell the same, and a definition that goes does not come back: `func` is
  * called when it is its turn, at once when nobody else is at it; then vb_domain_unlock_definition()

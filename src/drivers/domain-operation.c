@@ -225,7 +225,8 @@ void vb_domain_operate_async(VbDomain *domain, VbDomainOp op, VbDomainOpFlags fl
         g_task_return_error(client, error);
         return;
     }
-    if (!check_state(domain, op, &error)) {
+    if (!check_state(domain, op, &error) ||
+        (op == VB_DOMAIN_OP_START && !vb_domain_load_stored(domain, &error))) {
         vb_domain_release_slot(operation);
         g_task_return_error(client, error);
         return;
@@ -272,10 +273,11 @@ static void undefined(GObject *source, GAsyncResult *result, gpointer user_data)
 
     vb_domain_release_slot(operation);
     if (gone) {
+        vb_host_index_changed(domain->host);
         vb_domain_lifecycle(domain, "undefined", "removed");
         set_autostart(domain, FALSE);
         if (domain->live) {
-            vb_domain_set_stored(domain, NULL);
+            vb_domain_set_stored(domain, NULL, NULL);
         } else {
             domain->info.persistent = FALSE;
             vb_host_remove(domain->host, domain);

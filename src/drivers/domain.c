@@ -18,19 +18,20 @@ static const char *const state_names[] = {
 };
 VB_ENUM_DEFINE(VbDomainState, vb_domain_state, state_names)
 
-VbDomain *vb_domain_new(VbHost *host, const VbHostDriver *driver, const VbDomainDef *def, guint uid)
+VbDomain *vb_domain_new(VbHost *host, const VbHostDriver *driver, const char *uuid,
+                        const char *name, guint uid)
 {
     VbDomain *domain = g_rc_box_new0(VbDomain);
 
     domain->host = host;
-    domain->info.uuid = g_strdup(def->uuid);
-    domain->info.name = g_strdup(def->name);
+    domain->info.uuid = g_strdup(uuid);
+    domain->info.name = g_strdup(name);
     domain->info.driver = driver->ops;
     domain->info.reason = "";
     domain->info.responsive = TRUE;
     domain->info.owner_uid = uid;
     domain->driver_self = driver->self;
-    domain->run_dir = vb_paths_domain_run(host->paths, def->uuid);
+    domain->run_dir = vb_paths_domain_run(host->paths, uuid);
     domain->jobs = g_ptr_array_new_with_free_func((GDestroyNotify)vb_job_unref);
     domain->starting = g_ptr_array_new_with_free_func((GDestroyNotify)vb_job_unref);
     domain->cleaning = g_ptr_array_new_with_free_func((GDestroyNotify)vb_job_unref);
@@ -53,8 +54,9 @@ static void domain_clear(gpointer data)
 
     drop_driver_data(domain);
     g_clear_handle_id(&domain->poll_source, g_source_remove);
-    g_clear_pointer(&domain->stored, vb_domain_def_unref);
+    vb_domain_drop_stored(domain);
     g_clear_pointer(&domain->live, vb_domain_def_unref);
+    g_clear_pointer(&domain->live_summary, g_bytes_unref);
     g_ptr_array_unref(domain->jobs);
     g_ptr_array_unref(domain->starting);
     g_ptr_array_unref(domain->cleaning);
@@ -84,16 +86,6 @@ const VbDomainInfo *vb_domain_info(const VbDomain *domain)
 gboolean vb_domain_is_active(const VbDomain *domain)
 {
     return domain->live != NULL;
-}
-
-const VbDomainDef *vb_domain_def(const VbDomain *domain)
-{
-    return domain->live ? domain->live : domain->stored;
-}
-
-const VbDomainDef *vb_domain_stored_def(const VbDomain *domain)
-{
-    return domain->info.persistent ? domain->stored : NULL;
 }
 
 VbDomainDef *vb_domain_live_def(VbDomain *domain)
@@ -268,6 +260,7 @@ void vb_domain_live_def_changed(VbDomain *domain)
 {
     if (!domain->live)
         return;
+    g_clear_pointer(&domain->live_summary, g_bytes_unref);
     save_live_def(domain);
     VB_EMIT(domain->host, domain_changed, domain, VB_DOMAIN_PROP_DEFINITION);
 }
@@ -282,6 +275,7 @@ void vb_domain_begin_life(VbDomain *domain, VbDomainDef *live)
         vb_log_warning(domain->info.uuid, NULL, "cannot make the directory %s: %s", domain->run_dir,
                        g_strerror(errno));
     domain->live = live;
+    vb_domain_pin_stored(domain);
     domain->info.id = vb_host_take_id(domain->host);
     live->id = domain->info.id;
     domain->stopping = FALSE;
@@ -414,9 +408,10 @@ void vb_domain_gone(VbDomain *domain, VbDomainState state, const char *reason)
     if (!domain->info.responsive)
         props |= VB_DOMAIN_PROP_RESPONSIVE;
     g_autoptr(VbDomainDef) live = g_steal_pointer(&domain->live);
+    g_clear_pointer(&domain->live_summary, g_bytes_unref);
     /* A transient domain has no other definition: it is read until the object is gone. */
     if (!domain->stored)
-        domain->stored = g_steal_pointer(&live);
+        vb_domain_take_stored(domain, g_steal_pointer(&live), NULL);
     domain->info.state = state;
     domain->info.reason = g_intern_string(reason);
     domain->info.id = 0;
@@ -434,9 +429,11 @@ void vb_domain_gone(VbDomain *domain, VbDomainState state, const char *reason)
     /* The driver answers what it still had to do: after everything that became of it. */
     drop_driver_data(domain);
     vb_domain_run_start_queue(domain);
+    if (!domain->live)
+        vb_domain_unpin_stored(domain);
 }
 
-void vb_domain_set_stored(VbDomain *domain, VbDomainDef *def)
+void vb_domain_set_stored(VbDomain *domain, VbDomainDef *def, const VbStoredForm *form)
 {
     VbDomainProps props = VB_DOMAIN_PROP_DEFINITION;
 
@@ -445,9 +442,10 @@ void vb_domain_set_stored(VbDomain *domain, VbDomainDef *def)
         props |= VB_DOMAIN_PROP_PERSISTENT;
     }
     if (domain->live && def && domain->stored && !domain->info.config_pending) {
-        g_autofree char *old = vb_domain_def_format(domain->stored, VB_FORMAT_SECURE);
-        g_autofree char *new = vb_domain_def_format(def, VB_FORMAT_SECURE);
-        if (!g_str_equal(old, new)) {
+        VbStoredForm old = {.digest = domain->stamp.digest};
+        if (!old.digest)
+            g_free(vb_stored_form(domain->stored, &old));
+        if (old.digest != form->digest) {
             domain->info.config_pending = TRUE;
             props |= VB_DOMAIN_PROP_CONFIG_PENDING;
         }
@@ -456,12 +454,13 @@ void vb_domain_set_stored(VbDomain *domain, VbDomainDef *def)
         domain->info.config_pending = FALSE;
         props |= VB_DOMAIN_PROP_CONFIG_PENDING;
     }
-    VbDomainDef *old = g_steal_pointer(&domain->stored);
-    domain->stored = def;
+    if (def)
+        vb_domain_take_stored(domain, def, form);
+    else
+        vb_domain_drop_stored(domain);
     if (domain->live)
         vb_domain_save(domain);
     VB_EMIT(domain->host, domain_changed, domain, props);
-    vb_domain_def_unref(old);
 }
 
 typedef struct {

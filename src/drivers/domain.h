@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "domain-summary.h"
 #include "driver.h"
 
 typedef enum {
@@ -46,9 +47,25 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(VbDomain, vb_domain_unref)
 const VbDomainInfo *vb_domain_info(const VbDomain *domain);
 gboolean vb_domain_is_active(const VbDomain *domain); /* has a hypervisor: running, paused … */
 
-/* The live definition while active, else the stored one: what a reader means. Borrowed. */
+/* What the definition says, the live one while active, else the stored one: for properties and
+ * lists. Reads memory and cannot fail; valid until the definition changes. */
+VbDomainSummary vb_domain_summary(VbDomain *domain);
+
+/* The definition itself, as above. Of an inactive domain it is read from its file. (transfer full)
+ * Errors: FAILED, naming the file. */
+VbDomainDef *vb_domain_read_def(VbDomain *domain, GError **error);
+typedef enum {
+    VB_DOMAIN_XML_NONE = 0,
+    VB_DOMAIN_XML_STORED = 1 << 0, /* that of the next start, where there is one */
+    VB_DOMAIN_XML_SECURE = 1 << 1, /* with passwords */
+} VbDomainXmlFlags;
+/* As a document; what is stored is read from its file. Errors: as above. */
+char *vb_domain_read_xml(VbDomain *domain, VbDomainXmlFlags flags, GError **error);
+
+/* For who knows that it is active, or was until now: the definition in memory. Of an inactive
+ * domain that may be NULL. Borrowed. */
 const VbDomainDef *vb_domain_def(const VbDomain *domain);
-/* NULL for a transient domain. Borrowed. */
+/* The same of the stored one; NULL also for a transient domain. Borrowed. */
 const VbDomainDef *vb_domain_stored_def(const VbDomain *domain);
 
 /* The user's own data (the bus object), borrowed. One slot. */

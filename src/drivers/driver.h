@@ -109,6 +109,18 @@ typedef enum {
     VB_DOMAIN_OP_FLAG_PAUSED = 1 << 0, /* start: leave the vCPUs stopped */
 } VbDomainOpFlags;
 
+/* Groups of statistics, as libvirt has them. */
+typedef enum {
+    VB_STATS_NONE = 0,
+    VB_STATS_STATE = 1 << 0,
+    VB_STATS_CPU_TOTAL = 1 << 1,
+    VB_STATS_BALLOON = 1 << 2,
+    VB_STATS_VCPU = 1 << 3,
+    VB_STATS_INTERFACE = 1 << 4,
+    VB_STATS_BLOCK = 1 << 5,
+    VB_STATS_ALL = (1 << 6) - 1,
+} VbStatsGroups;
+
 /* How the end of a cancel becomes known; a job says it at its start. */
 typedef enum {
     VB_CANCEL_REPORTED, /* the driver will report the end by itself */
@@ -187,6 +199,11 @@ typedef struct {
      * guest sees it: its network has come back, or gone. NULL where there are no such interfaces.
      * Returns a boolean. */
     void (*set_link)(gpointer self, VbDomain *domain, guint interface, gboolean up, GTask *task);
+
+    /* What only the hypervisor of an active domain knows of these groups; devices are numbered as
+     * in the live definition. Its deadline is the task's cancellable. Returns a GVariant a{sv} of
+     * numbers (t). NULL where there are none. */
+    void (*stats)(gpointer self, VbDomain *domain, VbStatsGroups groups, GTask *task);
 
     /* Starts the jobs, all or none. Before the task returns, nothing may be reported that is not
      * about a job that really began (a failed start never existed). Returns a boolean. */

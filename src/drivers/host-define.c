@@ -15,6 +15,8 @@ typedef struct {
     VbDomain *only;    /* redefine: the one domain that it may be */
     VbDomain *domain;  /* the result */
     VbOperation *slot; /* of the domain that is defined again */
+    GBytes *contents;  /* of the file that it is to become */
+    VbStoredForm form;
     gboolean transient;
     gboolean reserved;
     VbDomainOpFlags flags;
@@ -30,6 +32,7 @@ static void define_free(Define *define)
     if (define->slot)
         vb_domain_release_slot(define->slot);
     g_clear_pointer(&define->def, vb_domain_def_unref);
+    g_clear_pointer(&define->contents, g_bytes_unref);
     g_clear_pointer(&define->only, vb_domain_unref);
     g_clear_pointer(&define->domain, vb_domain_unref);
     g_free(define);
@@ -107,11 +110,19 @@ gboolean vb_host_check_size(const char *kind, const char *name, gsize size, GErr
     return TRUE;
 }
 
-static gboolean check_size(const Define *define, GError **error)
+/* What is checked is what will be written. */
+static gboolean format(Define *define, GError **error)
 {
-    g_autofree char *xml = vb_domain_def_format(define->def, VB_FORMAT_SECURE);
+    char *xml = vb_stored_form(define->def, &define->form);
 
+    define->contents = g_bytes_new_take(xml, strlen(xml));
     return vb_host_check_size("domain", define->def->name, strlen(xml), error);
+}
+
+static VbDomain *new_domain(const Define *define)
+{
+    return vb_domain_new(define->host, define->driver, define->def->uuid, define->def->name,
+                         define->uid);
 }
 
 static void created(GObject *source, GAsyncResult *result, gpointer user_data)
@@ -139,7 +150,7 @@ static void stored(GObject *source, GAsyncResult *result, gpointer user_data)
     /* A transient domain that ended meanwhile is defined anew. */
     gboolean is_new = !define->domain || define->domain->removed;
     if (written && !is_new)
-        vb_domain_set_stored(define->domain, vb_domain_def_ref(define->def));
+        vb_domain_set_stored(define->domain, vb_domain_def_ref(define->def), &define->form);
     if (define->domain)
         vb_domain_unlock_definition(define->domain);
     g_clear_pointer(&define->slot, vb_domain_release_slot);
@@ -147,11 +158,12 @@ static void stored(GObject *source, GAsyncResult *result, gpointer user_data)
         g_task_return_error(task, error);
         return;
     }
+    vb_host_index_changed(host);
     if (is_new) {
         vb_domain_unref(define->domain);
-        define->domain = vb_domain_new(host, define->driver, define->def, define->uid);
-        define->domain->stored = vb_domain_def_ref(define->def);
+        define->domain = new_domain(define);
         define->domain->info.persistent = TRUE;
+        vb_domain_take_stored(define->domain, vb_domain_def_ref(define->def), &define->form);
         vb_host_insert(host, define->domain);
         VB_EMIT(host, domain_added, define->domain);
     }
@@ -164,10 +176,8 @@ static void write_definition(gpointer user_data)
     GTask *task = user_data;
     const Define *define = g_task_get_task_data(task);
     g_autofree char *path = vb_paths_definition(define->host->paths, define->def->uuid);
-    char *xml = vb_domain_def_format(define->def, VB_FORMAT_SECURE);
-    g_autoptr(GBytes) contents = g_bytes_new_take(xml, strlen(xml));
 
-    vb_store_write_async(define->host->store, path, contents, stored, task);
+    vb_store_write_async(define->host->store, path, define->contents, stored, task);
 }
 
 static void prepared(GObject *source, GAsyncResult *result, gpointer user_data)
@@ -181,13 +191,13 @@ static void prepared(GObject *source, GAsyncResult *result, gpointer user_data)
     if (!g_task_propagate_boolean(G_TASK(result), &error) ||
         !vb_domain_def_assign_addresses(define->def, &error) ||
         !find_existing(define, &existing, &error) || !check_room(define, existing, &error) ||
-        !check_size(define, &error) || !reserve(define, &error)) {
+        !format(define, &error) || !reserve(define, &error)) {
         g_task_return_error(task, error);
         return;
     }
     if (define->transient) {
-        define->domain = vb_domain_new(host, define->driver, define->def, define->uid);
-        define->domain->stored = vb_domain_def_ref(define->def);
+        define->domain = new_domain(define);
+        vb_domain_take_stored(define->domain, vb_domain_def_ref(define->def), NULL);
         vb_host_insert(host, define->domain);
         VB_EMIT(host, domain_added, define->domain);
         vb_domain_operate_async(define->domain, VB_DOMAIN_OP_START, define->flags, created,

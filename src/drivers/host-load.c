@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Owns how a virtbusd begins: it reads the stored definitions and the run-time records, has the
- * drivers find what runs (in parallel, each under a deadline), and, once everything is exported and
- * the name is owned, gives the signals that an earlier life owed. What cannot be read is set aside,
- * named in the log, and stops nothing else. See host.h. */
+ * Owns how a virtbusd begins: it reads the stored definitions (host-stored.c) and the run-time
+ * records, has the drivers find what runs (in parallel, each under a deadline), and, once
+ * everything is exported and the name is owned, gives the signals that an earlier life owed. What
+ * cannot be read is set aside, named in the log, and stops nothing else. See host.h. */
 #include "host.h"
 
 #include "core-private.h"
@@ -17,78 +17,6 @@ typedef struct {
     guint pending; /* domains that have neither answered nor missed their deadline; the networks */
     gboolean all_begun;
 } Load;
-
-/* ---- stored definitions -----------------------------------------------------------------------
- */
-
-static VbDomain *load_definition(VbHost *host, const char *path, const char *uuid, VbXmlFlags flags,
-                                 VbDomainDef **ret_def, GError **error)
-{
-    gsize length;
-    g_autofree char *xml = vb_store_read(path, VB_XML_STORED_MAX_SIZE, &length, error);
-    g_autoptr(VbDomainDef) def =
-        xml ? vb_domain_def_parse(xml, length, flags | VB_XML_STORED, error) : NULL;
-
-    if (!def)
-        return NULL;
-    if (!g_str_equal(def->uuid, uuid)) {
-        g_set_error(error, VB_ERROR, VB_ERROR_FAILED, "it is of domain %s", def->uuid);
-        return NULL;
-    }
-    VbHostDriver *driver = vb_host_driver_for(host, def->type);
-    if (!driver) {
-        g_set_error(error, VB_ERROR, VB_ERROR_NOT_SUPPORTED, "there is no driver for type '%s'",
-                    vb_domain_type_to_string(def->type));
-        return NULL;
-    }
-    VbDomain *domain = vb_host_domain_by_uuid(host, uuid);
-    if (!domain && vb_host_domain_by_name(host, def->name)) {
-        g_set_error(error, VB_ERROR, VB_ERROR_DOMAIN_EXISTS, "there is another domain '%s'",
-                    def->name);
-        return NULL;
-    }
-    *ret_def = vb_domain_def_ref(def);
-    return domain ? vb_domain_ref(domain) : vb_domain_new(host, driver, def, 0);
-}
-
-static void load_stored(VbHost *host, const char *path, const char *uuid)
-{
-    g_autoptr(GError) error = NULL;
-    g_autofree char *mark = vb_paths_autostart(host->paths, uuid);
-    VbDomainDef *def = NULL;
-    g_autoptr(VbDomain) domain = load_definition(host, path, uuid, VB_XML_NONE, &def, &error);
-
-    if (!domain) {
-        vb_store_set_aside(path, error);
-        return;
-    }
-    domain->stored = def;
-    domain->info.persistent = TRUE;
-    domain->info.autostart = g_file_test(mark, G_FILE_TEST_EXISTS);
-    vb_host_insert(host, domain);
-}
-
-void vb_host_load_definitions(VbHost *host, const char *directory, VbLoadFunc func)
-{
-    g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
-    const char *name;
-
-    while (dir && (name = g_dir_read_name(dir))) {
-        g_autofree char *path = g_build_filename(directory, name, NULL);
-        g_autofree char *uuid = g_strdup(name);
-        if (!g_str_has_suffix(name, ".xml"))
-            continue;
-        uuid[strlen(uuid) - strlen(".xml")] = '\0';
-        func(host, path, uuid);
-    }
-}
-
-static void load_all_stored(VbHost *host)
-{
-    g_autofree char *directory = g_build_filename(host->paths->state_dir, "domain", NULL);
-
-    vb_host_load_definitions(host, directory, load_stored);
-}
 
 /* ---- jobs -------------------------------------------------------------------------------------
  */
@@ -308,13 +236,10 @@ static void reconnect(VbDomain *domain, GKeyFile *record, GTask *load)
 /* Jobs of a transient domain that is gone: they are shown for their time. */
 static void load_orphans(VbHost *host, const char *uuid)
 {
-    g_autoptr(VbDomainDef) def = vb_domain_def_new();
-
     if (host->drivers->len == 0)
         return;
-    def->uuid = g_strdup(uuid);
-    def->name = g_strdup(uuid);
-    VbDomain *domain = vb_domain_new(host, &g_array_index(host->drivers, VbHostDriver, 0), def, 0);
+    VbDomain *domain =
+        vb_domain_new(host, &g_array_index(host->drivers, VbHostDriver, 0), uuid, uuid, 0);
     domain->removed = TRUE;
     load_jobs(domain);
     /* One that was live then ended with its domain; that was never announced. */
@@ -334,6 +259,24 @@ static void load_ended(VbHost *host, const char *uuid)
         load_orphans(host, uuid);
 }
 
+/* A running domain has both of its definitions in memory. Without the stored one it is transient.
+ */
+static void require_stored(VbDomain *domain)
+{
+    g_autofree char *path = vb_paths_definition(domain->host->paths, domain->info.uuid);
+    g_autoptr(GError) error = NULL;
+
+    if (vb_domain_load_stored(domain, &error))
+        return;
+    vb_store_set_aside(path, error);
+    vb_domain_drop_stored(domain);
+    domain->info.persistent = FALSE;
+    domain->info.autostart = FALSE;
+    /* It is inserted again with its live definition. */
+    g_hash_table_remove(domain->host->by_name, domain->info.name);
+    g_hash_table_remove(domain->host->by_uuid, domain->info.uuid);
+}
+
 /* A directory below /run: a domain that ran, or only jobs that it left. */
 static void load_running(VbHost *host, const char *uuid, GTask *load)
 {
@@ -342,6 +285,7 @@ static void load_running(VbHost *host, const char *uuid, GTask *load)
     g_autofree char *live_path = g_build_filename(directory, "live.xml", NULL);
     g_autoptr(GError) error = NULL;
     VbDomainDef *live = NULL;
+    VbFileStamp stamp;
 
     g_autoptr(VbDomain) domain = NULL;
     if (!g_file_test(path, G_FILE_TEST_EXISTS)) {
@@ -350,7 +294,7 @@ static void load_running(VbHost *host, const char *uuid, GTask *load)
     }
     g_autoptr(GKeyFile) record = vb_record_read(path, "domain", &error);
     if (record)
-        domain = load_definition(host, live_path, uuid, VB_XML_LIVE, &live, &error);
+        domain = vb_host_load_definition(host, live_path, uuid, VB_XML_LIVE, &live, &stamp, &error);
     if (!domain || !vb_domain_load_record(domain, record, &error)) {
         g_clear_pointer(&live, vb_domain_def_unref);
         if (record)
@@ -360,7 +304,10 @@ static void load_running(VbHost *host, const char *uuid, GTask *load)
         load_ended(host, uuid);
         return;
     }
+    if (domain->info.persistent)
+        require_stored(domain);
     domain->live = live;
+    vb_domain_pin_stored(domain);
     live->id = domain->info.id;
     host->next_id = MAX(host->next_id, domain->info.id + 1);
     if (!domain->info.persistent)
@@ -393,7 +340,7 @@ void vb_host_load_async(VbHost *host, GAsyncReadyCallback callback, gpointer use
         load->pending++;
         vb_host_load_networks_async(host, networks_loaded, g_object_ref(task));
     }
-    load_all_stored(host);
+    vb_host_load_stored(host);
     while (dir && (name = g_dir_read_name(dir)))
         if (g_uuid_string_is_valid(name))
             load_running(host, name, task);

@@ -33,6 +33,7 @@ VbHost *vb_host_new(const VbPaths *paths, VbStore *store, const VbDriverEvents *
     host->next_job = 1;
     host->next_id = 1;
     g_queue_init(&host->concluded);
+    g_queue_init(&host->parsed);
     load_counters(host);
     return host;
 }
@@ -45,6 +46,7 @@ void vb_host_free(VbHost *host)
 
     if (!host)
         return;
+    vb_host_close_index(host);
     g_clear_handle_id(&host->expiry_source, g_source_remove);
     /* A job and its domain hold each other; a domain may be out of the tables and have jobs yet. */
     while ((job = g_queue_pop_head(&host->concluded))) {
@@ -70,6 +72,9 @@ void vb_host_free(VbHost *host)
     }
     g_array_unref(host->drivers);
     vb_host_free_networks(host);
+    /* Somebody may hold a domain for longer. */
+    while ((domain = g_queue_pop_head(&host->parsed)))
+        ((VbDomain *)domain)->parsed_listed = FALSE;
     g_strfreev(host->image_directories);
     g_free(host);
 }

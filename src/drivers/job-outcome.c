@@ -67,20 +67,6 @@ static void conclude(VbJob *job, VbJobResult result, VbJobReason reason, const c
         vb_job_answer(job, g_ptr_array_index(waiters, i));
 }
 
-/* Writes a new stored definition (taken); the change is the disk's, so the running domain differs
- * no more from it than before. The job's turn at it ends with the callback. */
-static void store_def(VbJob *job, VbDomainDef *def, GAsyncReadyCallback callback)
-{
-    VbDomain *domain = job->info.domain;
-    g_autofree char *path = vb_paths_definition(domain->host->paths, domain->info.uuid);
-    char *xml = vb_domain_def_format(def, VB_FORMAT_SECURE);
-    g_autoptr(GBytes) contents = g_bytes_new_take(xml, strlen(xml));
-
-    vb_domain_def_unref(domain->stored);
-    domain->stored = def;
-    vb_store_write_async(domain->host->store, path, contents, callback, job);
-}
-
 static void conclude_decided(VbJob *job)
 {
     conclude(job, job->outcome, job->info.reason, job->outcome_error);
@@ -93,7 +79,7 @@ static void outcome_stored(GObject *source, GAsyncResult *result, gpointer user_
     g_autoptr(GError) error = NULL;
 
     /* A definition that cannot be written never keeps a terminal signal back. */
-    if (!vb_store_write_finish(domain->host->store, result, &error))
+    if (!vb_domain_write_stored_finish(domain, result, &error))
         vb_log_warning(domain->info.uuid, job->info.id, "%s", error->message);
     vb_domain_unlock_definition(domain);
     conclude_decided(job);
@@ -105,13 +91,17 @@ static void store_outcome(gpointer user_data)
 {
     g_autoptr(VbJob) job = user_data;
     VbDomain *domain = job->info.domain;
+    g_autoptr(GError) error = NULL;
 
-    if (domain->info.persistent) {
+    if (domain->info.persistent && !vb_domain_load_stored(domain, &error)) {
+        vb_log_warning(domain->info.uuid, job->info.id, "%s", error->message);
+    } else if (domain->info.persistent) {
         g_autoptr(VbDomainDef) def = vb_domain_def_copy(domain->stored);
         gboolean undo = job->finalizing && job->intent == VB_INTENT_PIVOT;
         if (job->outcome == VB_JOB_RESULT_COMPLETED ? vb_job_apply(job, def)
                                                     : undo && vb_job_unapply(job, def)) {
-            store_def(g_steal_pointer(&job), g_steal_pointer(&def), outcome_stored);
+            vb_domain_write_stored_async(domain, g_steal_pointer(&def), outcome_stored,
+                                         g_steal_pointer(&job));
             return;
         }
     }
@@ -207,13 +197,25 @@ void vb_job_end(VbJob *job, const VbJobReport *report)
     }
 }
 
-void vb_job_domain_gone(VbJob *job, gboolean stopped)
+/* Was the stored definition switched before the domain went? */
+static gboolean switch_is_stored(const VbJob *job)
 {
     VbDomain *domain = job->info.domain;
+    g_autoptr(GError) error = NULL;
+
+    if (!domain->info.persistent)
+        return FALSE;
+    if (vb_domain_load_stored(domain, &error))
+        return vb_job_is_applied(job, domain->stored);
+    vb_log_warning(domain->info.uuid, job->info.id, "%s", error->message);
+    return FALSE;
+}
+
+void vb_job_domain_gone(VbJob *job, gboolean stopped)
+{
     VbJobReason reason = stopped ? VB_JOB_REASON_DOMAIN_STOPPED : VB_JOB_REASON_DOMAIN_CRASHED;
-    gboolean switched =
-        job->finalizing && job->intent == VB_INTENT_PIVOT &&
-        (job->finalize_sent || (domain->info.persistent && vb_job_is_applied(job, domain->stored)));
+    gboolean switched = job->finalizing && job->intent == VB_INTENT_PIVOT &&
+                        (job->finalize_sent || switch_is_stored(job));
 
     /* Its nodes went with the hypervisor. */
     if (!job->cleaned) {
@@ -279,7 +281,7 @@ static void switch_stored(GObject *source, GAsyncResult *result, gpointer user_d
     g_autoptr(VbJob) job = user_data;
     g_autoptr(GError) error = NULL;
     VbDomain *domain = job->info.domain;
-    gboolean stored = vb_store_write_finish(domain->host->store, result, &error);
+    gboolean stored = vb_domain_write_stored_finish(domain, result, &error);
 
     job->switching = FALSE;
     if (is_switching(job) && stored) {
@@ -288,7 +290,9 @@ static void switch_stored(GObject *source, GAsyncResult *result, gpointer user_d
         /* What is not durable must not be switched to. */
         vb_log_warning(domain->info.uuid, job->info.id, "the pivot of disk '%s' is given up: %s",
                        job->info.disk, error->message);
-        vb_job_unapply(job, domain->stored);
+        g_autoptr(VbDomainDef) def = vb_domain_def_copy(domain->stored);
+        vb_job_unapply(job, def);
+        vb_domain_take_stored(domain, g_steal_pointer(&def), NULL);
         job->finalizing = FALSE;
         vb_job_set_intent(job, VB_INTENT_CANCEL_FORCED);
         vb_job_update(job, VB_JOB_PROP_CANCELABLE);
@@ -305,7 +309,8 @@ static void store_switch(gpointer user_data)
     if (is_switching(job) && domain->info.persistent) {
         g_autoptr(VbDomainDef) def = vb_domain_def_copy(domain->stored);
         if (vb_job_apply(job, def)) {
-            store_def(g_steal_pointer(&job), g_steal_pointer(&def), switch_stored);
+            vb_domain_write_stored_async(domain, g_steal_pointer(&def), switch_stored,
+                                         g_steal_pointer(&job));
             return;
         }
     }

@@ -182,8 +182,8 @@ void vb_network_update_async(VbNetwork *network, const VbNetworkChange *wanted,
     }
 }
 
-gboolean vb_network_update_finish(VbNetwork *network, GAsyncResult *result, gboolean *ret_live,
-                                  gboolean *ret_stored, GError **error)
+gboolean vb_network_update_finish(GAsyncResult *result, gboolean *ret_live, gboolean *ret_stored,
+                                  GError **error)
 {
     const Change *change = g_task_get_task_data(G_TASK(result));
 

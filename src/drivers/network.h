@@ -86,8 +86,8 @@ typedef struct {
 } VbNetworkChange;
 void vb_network_update_async(VbNetwork *network, const VbNetworkChange *change,
                              GAsyncReadyCallback callback, gpointer user_data);
-gboolean vb_network_update_finish(VbNetwork *network, GAsyncResult *result, gboolean *ret_live,
-                                  gboolean *ret_stored, GError **error);
+gboolean vb_network_update_finish(GAsyncResult *result, gboolean *ret_live, gboolean *ret_stored,
+                                  GError **error);
 
 /* ---- of the host ------------------------------------------------------------------------------
  */

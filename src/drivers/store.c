@@ -8,12 +8,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "error.h"
 #include "fd.h"
 
 #define TREE_MAX_DEPTH 8 /* deeper ones are not ours */
+#define NS_PER_SEC G_GINT64_CONSTANT(1000000000)
+#define SETTLED_NS (2 * NS_PER_SEC) /* the coarsest clock of a file system */
 
 struct VbStore {
     GThread *writer;
@@ -166,25 +170,47 @@ gboolean vb_store_write_record(const char *path, const char *contents, gsize len
     return replace_file(path, contents, length, FALSE, error);
 }
 
-char *vb_store_read(const char *path, gsize limit, gsize *ret_length, GError **error)
-{
-    vb_autofd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-    struct stat st;
+/* ---- reading ----------------------------------------------------------------------------------
+ */
 
-    if (fd < 0 || fstat(fd, &st) < 0) {
-        fail(error, "read", path);
-        return NULL;
-    }
-    if (!S_ISREG(st.st_mode) || (gsize)st.st_size > limit) {
+static gint64 to_ns(const struct timespec *time)
+{
+    return (gint64)time->tv_sec * NS_PER_SEC + time->tv_nsec;
+}
+
+static VbFileStamp stamp_of(const struct stat *st, gint64 seen)
+{
+    return (VbFileStamp){
+        .inode = st->st_ino,
+        .size = st->st_size,
+        .mtime = to_ns(&st->st_mtim),
+        .ctime = to_ns(&st->st_ctim),
+        .seen = seen,
+    };
+}
+
+static gint64 now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return to_ns(&now);
+}
+
+/* `fd` stays the caller's. */
+static char *read_regular(int fd, const char *path, gsize limit, const struct stat *st,
+                          gsize *ret_length, GError **error)
+{
+    if (!S_ISREG(st->st_mode) || (gsize)st->st_size > limit) {
         g_set_error(error, VB_ERROR, VB_ERROR_LIMITS_EXCEEDED,
                     "%s is not a regular file of at most %" G_GSIZE_FORMAT " bytes", path, limit);
         return NULL;
     }
 
-    g_autofree char *contents = g_malloc(st.st_size + 1);
+    g_autofree char *contents = g_malloc(st->st_size + 1);
     gsize have = 0;
-    while (have < (gsize)st.st_size) {
-        ssize_t n = read(fd, contents + have, st.st_size - have);
+    while (have < (gsize)st->st_size) {
+        ssize_t n = read(fd, contents + have, st->st_size - have);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0) {
@@ -196,9 +222,79 @@ char *vb_store_read(const char *path, gsize limit, gsize *ret_length, GError **e
         have += n;
     }
     contents[have] = '\0';
-    if (ret_length)
-        *ret_length = have;
+    *ret_length = have;
     return g_steal_pointer(&contents);
+}
+
+char *vb_store_read_stamped(const char *path, gsize limit, gsize *ret_length,
+                            VbFileStamp *ret_stamp, GError **error)
+{
+    /* The stamp is of before: what changes from now on looks different. */
+    gint64 seen = now_ns();
+    vb_autofd int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        fail(error, "read", path);
+        return NULL;
+    }
+    char *contents = read_regular(fd, path, limit, &st, ret_length, error);
+    if (contents == NULL)
+        return NULL;
+    *ret_stamp = stamp_of(&st, seen);
+    ret_stamp->digest = vb_store_digest(contents, *ret_length);
+    return contents;
+}
+
+char *vb_store_read(const char *path, gsize limit, gsize *ret_length, GError **error)
+{
+    VbFileStamp stamp;
+    gsize length;
+    char *contents = vb_store_read_stamped(path, limit, &length, &stamp, error);
+
+    if (contents != NULL && ret_length != NULL)
+        *ret_length = length;
+    return contents;
+}
+
+gboolean vb_store_stat(int directory, const char *path, VbFileStamp *ret_stamp)
+{
+    struct stat st;
+
+    if (fstatat(directory, path, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+        return FALSE;
+    *ret_stamp = stamp_of(&st, 0);
+    return TRUE;
+}
+
+gboolean vb_file_stamp_is_settled(const VbFileStamp *stamp)
+{
+    gint64 last = MAX(stamp->mtime, stamp->ctime);
+
+    return last < G_MAXINT64 - SETTLED_NS && last + SETTLED_NS < stamp->seen;
+}
+
+gboolean vb_file_stamp_is_same(const VbFileStamp *then, const VbFileStamp *now)
+{
+    return then->inode == now->inode && then->size == now->size && then->mtime == now->mtime &&
+           then->ctime == now->ctime;
+}
+
+/* A multiplication for each eight bytes: 10,000 definitions take a few milliseconds. */
+guint64 vb_store_digest(gconstpointer data, gsize length)
+{
+    const guint64 odd = G_GUINT64_CONSTANT(0x9e3779b97f4a7c15);
+    const char *bytes = data;
+    guint64 digest = length * odd;
+
+    for (gsize at = 0; at < length; at += sizeof(guint64)) {
+        guint64 word = 0;
+
+        memcpy(&word, bytes + at, MIN(sizeof word, length - at));
+        digest = (digest ^ word) * odd;
+        digest ^= digest >> 29;
+    }
+    return digest != 0 ? digest : 1;
 }
 
 void vb_store_set_aside(const char *path, const GError *why)

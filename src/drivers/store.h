@@ -28,6 +28,28 @@ gboolean vb_store_write_record(const char *path, const char *contents, gsize len
 /* Reads a file of at most `limit` bytes; a larger one is VB_ERROR_LIMITS_EXCEEDED. */
 char *vb_store_read(const char *path, gsize limit, gsize *ret_length, GError **error);
 
+/* What tells one state of a file from another without reading it; times in ns, CLOCK_REALTIME. */
+typedef struct {
+    guint64 inode, size;
+    gint64 mtime, ctime;
+    gint64 seen;    /* when it looked like that */
+    guint64 digest; /* vb_store_digest() of its contents; 0: they were not read */
+} VbFileStamp;
+
+/* As vb_store_read(), with the stamp of what was read. */
+char *vb_store_read_stamped(const char *path, gsize limit, gsize *ret_length,
+                            VbFileStamp *ret_stamp, GError **error);
+/* Without reading: the digest is 0. `directory` is a descriptor or AT_FDCWD. FALSE when it is no
+ * regular file. */
+gboolean vb_store_stat(int directory, const char *path, VbFileStamp *ret_stamp);
+/* Had the file settled when it was seen? One that was changed a moment before may change again
+ * within the same tick of its file system's clock, which no later stamp could tell. */
+gboolean vb_file_stamp_is_settled(const VbFileStamp *stamp);
+/* Is the file as it was then? Of the digest nothing is asked. */
+gboolean vb_file_stamp_is_same(const VbFileStamp *then, const VbFileStamp *now);
+/* Tells contents from others that came about by edits or accidents, not by malice. Never 0. */
+guint64 vb_store_digest(gconstpointer data, gsize length);
+
 /* Renames a file that cannot be read to <path>.broken and says so in the log. */
 void vb_store_set_aside(const char *path, const GError *why);
 

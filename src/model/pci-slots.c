@@ -23,8 +23,13 @@ typedef struct {
 struct VbPciSlots {
     VbDomainDef *def;
     gboolean q35;
-    Bus *buses; /* N_BUSES of them, by the index of their controller */
+    Bus *buses[N_BUSES]; /* by the index of their controller; NULL: there is none */
 };
+
+static gboolean exists(const Bus *bus)
+{
+    return bus && bus->exists;
+}
 
 static gboolean slot_is_free(const Bus *bus, guint slot)
 {
@@ -45,8 +50,10 @@ static guint count_free(const Bus *bus)
 
 static void add_bus(VbPciSlots *slots, const VbControllerDef *controller)
 {
-    Bus *bus = &slots->buses[controller->index];
+    Bus *bus = slots->buses[controller->index];
 
+    if (!bus)
+        bus = slots->buses[controller->index] = g_new0(Bus, 1);
     bus->exists = TRUE;
     bus->model = controller->model;
     bus->min_slot = controller->model == VB_CONTROLLER_MODEL_PCIE_ROOT_PORT ? 0 : 1;
@@ -55,7 +62,7 @@ static void add_bus(VbPciSlots *slots, const VbControllerDef *controller)
 
 static void take_builtin(VbPciSlots *slots, guint slot, guint function, const char *name)
 {
-    slots->buses[0].names[slot][function] = g_strdup(name);
+    slots->buses[0]->names[slot][function] = g_strdup(name);
 }
 
 VbPciSlots *vb_pci_slots_new(VbDomainDef *def)
@@ -64,7 +71,8 @@ VbPciSlots *vb_pci_slots_new(VbDomainDef *def)
 
     slots->def = def;
     slots->q35 = vb_domain_def_is_q35(def);
-    slots->buses = g_new0(Bus, N_BUSES);
+    /* The machine's own devices are there before its root bus is asked for. */
+    slots->buses[0] = g_new0(Bus, 1);
     for (guint i = 0; i < def->controllers->len; i++) {
         const VbControllerDef *controller = def->controllers->pdata[i];
 
@@ -88,11 +96,12 @@ void vb_pci_slots_free(VbPciSlots *slots)
 {
     if (!slots)
         return;
-    for (guint bus = 0; bus < N_BUSES; bus++)
-        for (guint slot = 0; slots->buses[bus].exists && slot < N_SLOTS; slot++)
+    for (guint bus = 0; bus < N_BUSES; bus++) {
+        for (guint slot = 0; slots->buses[bus] && slot < N_SLOTS; slot++)
             for (guint function = 0; function < N_FUNCTIONS; function++)
-                g_free(slots->buses[bus].names[slot][function]);
-    g_free(slots->buses);
+                g_free(slots->buses[bus]->names[slot][function]);
+        g_free(slots->buses[bus]);
+    }
     g_free(slots);
 }
 
@@ -102,9 +111,9 @@ static gboolean reserve(VbPciSlots *slots, VbDeviceInfo *info, const char *name,
 {
     const VbPciAddress *pci = &info->address.pci;
     g_autofree char *where = vb_device_address_to_string(&info->address);
-    Bus *bus = &slots->buses[pci->bus];
+    Bus *bus = slots->buses[pci->bus];
 
-    if (!bus->exists) {
+    if (!exists(bus)) {
         g_set_error(error, VB_ERROR, VB_ERROR_INVALID_XML,
                     "%s is at %s, but there is no pci controller %u", name, where, pci->bus);
         return FALSE;
@@ -161,9 +170,9 @@ static gboolean no_room(const char *name, GError **error)
 static gboolean place_in_bus(VbPciSlots *slots, guint index, guint keep, VbDeviceInfo *info,
                              const char *name)
 {
-    const Bus *bus = &slots->buses[index];
+    const Bus *bus = slots->buses[index];
 
-    if (!bus->exists || count_free(bus) <= keep)
+    if (!exists(bus) || count_free(bus) <= keep)
         return FALSE;
     guint slot = bus->min_slot;
     while (!slot_is_free(bus, slot))
@@ -209,7 +218,7 @@ static void complete_pci_controller(const VbDomainDef *def, VbControllerDef *con
 /* A root port goes to the next function of a slot of root ports, or to a new slot. */
 static gboolean place_root_port(VbPciSlots *slots, VbDeviceInfo *info, const char *name)
 {
-    const Bus *root = &slots->buses[0];
+    const Bus *root = slots->buses[0];
 
     for (guint slot = 2; slot <= root->max_slot; slot++) {
         const VbDeviceInfo *first = root->infos[slot][0];
@@ -243,7 +252,7 @@ static guint add_controller(VbPciSlots *slots)
 {
     guint index = 1;
 
-    while (index < N_BUSES && slots->buses[index].exists)
+    while (index < N_BUSES && exists(slots->buses[index]))
         index++;
     if (index == N_BUSES)
         return 0;
@@ -287,7 +296,7 @@ void vb_pci_slots_assign_customary(VbPciSlots *slots, const VbDeviceRef *ref)
         if (&video->info == ref->info && video->primary)
             slot = slots->q35 ? 0x01 : 0x02;
     }
-    const Bus *root = &slots->buses[0];
+    const Bus *root = slots->buses[0];
     if (slot == 0 || root->names[slot][function] || (function == 0 && !slot_is_free(root, slot)))
         return;
     set_address(ref->info, 0, slot, function);
@@ -340,11 +349,12 @@ static gboolean place_ich9(VbPciSlots *slots, const VbDeviceRef *ref)
     if (!has_first)
         return FALSE;
     if (shared) {
-        if (slots->buses[shared->bus].names[shared->slot][function])
+        if (!exists(slots->buses[shared->bus]) ||
+            slots->buses[shared->bus]->names[shared->slot][function])
             return FALSE;
         set_address(ref->info, shared->bus, shared->slot, function);
     } else {
-        const Bus *root = &slots->buses[0];
+        const Bus *root = slots->buses[0];
         guint slot = slots->q35 ? 0x1d : root->min_slot;
 
         while (slot <= root->max_slot && !slot_is_free(root, slot))
@@ -373,12 +383,13 @@ static gboolean place_on_q35(VbPciSlots *slots, const VbDeviceRef *ref, GError *
                                                  : VB_CONTROLLER_MODEL_PCIE_ROOT_PORT;
 
     for (guint bus = 1; bus < N_BUSES; bus++)
-        if (slots->buses[bus].model == wanted && place_in_bus(slots, bus, 0, ref->info, ref->name))
+        if (exists(slots->buses[bus]) && slots->buses[bus]->model == wanted &&
+            place_in_bus(slots, bus, 0, ref->info, ref->name))
             return TRUE;
     if (ref->conventional) {
         /* Slot 1 is for the video device, so that it can be added later. */
         for (guint slot = 2; slot < N_SLOTS; slot++)
-            if (slot_is_free(&slots->buses[0], slot)) {
+            if (slot_is_free(slots->buses[0], slot)) {
                 set_address(ref->info, 0, slot, 0);
                 return reserve(slots, ref->info, ref->name, FALSE, error);
             }
@@ -424,8 +435,8 @@ static gboolean finish_slot(Bus *bus, guint slot, GError **error)
 gboolean vb_pci_slots_finish(VbPciSlots *slots, GError **error)
 {
     for (guint bus = 0; bus < N_BUSES; bus++)
-        for (guint slot = 0; slots->buses[bus].exists && slot < N_SLOTS; slot++)
-            if (!finish_slot(&slots->buses[bus], slot, error))
+        for (guint slot = 0; exists(slots->buses[bus]) && slot < N_SLOTS; slot++)
+            if (!finish_slot(slots->buses[bus], slot, error))
                 return FALSE;
     for (guint i = 0; i < slots->def->controllers->len; i++) {
         VbControllerDef *controller = slots->def->controllers->pdata[i];

@@ -3,6 +3,7 @@
 #include "xml-writer.h"
 
 #include <stdarg.h>
+#include <string.h>
 
 struct VbXmlWriter {
     GString *text;
@@ -15,7 +16,7 @@ VbXmlWriter *vb_xml_writer_new(void)
 {
     VbXmlWriter *writer = g_new0(VbXmlWriter, 1);
 
-    writer->text = g_string_new(NULL);
+    writer->text = g_string_sized_new(4096);
     writer->open = g_ptr_array_new();
     return writer;
 }
@@ -29,33 +30,36 @@ char *vb_xml_writer_free_to_string(VbXmlWriter *writer)
     return text;
 }
 
+static void escape_char(GString *out, char character)
+{
+    switch (character) {
+    case '&':
+        g_string_append(out, "&amp;");
+        break;
+    case '<':
+        g_string_append(out, "&lt;");
+        break;
+    case '>':
+        g_string_append(out, "&gt;");
+        break;
+    default:
+        g_string_append_printf(out, "&#%d;", character);
+    }
+}
+
+/* Most texts have nothing to escape. */
 static void escape(GString *out, const char *text, gboolean attribute)
 {
-    for (const char *p = text; *p; p++)
-        switch (*p) {
-        case '&':
-            g_string_append(out, "&amp;");
-            break;
-        case '<':
-            g_string_append(out, "&lt;");
-            break;
-        case '>':
-            g_string_append(out, "&gt;");
-            break;
-        case '\r':
-            g_string_append(out, "&#13;");
-            break;
-        case '\'':
-        case '\t':
-        case '\n':
-            if (attribute) {
-                g_string_append_printf(out, "&#%d;", *p);
-                break;
-            }
-            G_GNUC_FALLTHROUGH;
-        default:
-            g_string_append_c(out, *p);
-        }
+    const char *special = attribute ? "&<>\r'\t\n" : "&<>\r";
+
+    while (*text) {
+        gsize plain = strcspn(text, special);
+
+        g_string_append_len(out, text, plain);
+        text += plain;
+        if (*text)
+            escape_char(out, *text++);
+    }
 }
 
 static void indent(VbXmlWriter *writer)
@@ -76,7 +80,8 @@ void vb_xml_write_start(VbXmlWriter *writer, const char *name)
 {
     close_tag(writer);
     indent(writer);
-    g_string_append_printf(writer->text, "<%s", name);
+    g_string_append_c(writer->text, '<');
+    g_string_append(writer->text, name);
     g_ptr_array_add(writer->open, (gpointer)name);
     writer->tag_open = TRUE;
 }
@@ -90,7 +95,9 @@ void vb_xml_write_end(VbXmlWriter *writer)
     } else {
         if (!writer->has_text)
             indent(writer);
-        g_string_append_printf(writer->text, "</%s>\n", name);
+        g_string_append(writer->text, "</");
+        g_string_append(writer->text, name);
+        g_string_append(writer->text, ">\n");
     }
     writer->tag_open = FALSE;
     writer->has_text = FALSE;
@@ -101,7 +108,9 @@ void vb_xml_write_attr(VbXmlWriter *writer, const char *name, const char *value)
     if (!value)
         return;
     g_assert(writer->tag_open);
-    g_string_append_printf(writer->text, " %s='", name);
+    g_string_append_c(writer->text, ' ');
+    g_string_append(writer->text, name);
+    g_string_append(writer->text, "='");
     escape(writer->text, value, TRUE);
     g_string_append_c(writer->text, '\'');
 }

@@ -4,6 +4,7 @@
 #include "block-job.h"
 
 #include "actions.h"
+#include "answer.h"
 #include "job-object.h"
 #include "message.h"
 #include "object-path.h"
@@ -19,8 +20,8 @@ static void handle_pivot(VbCall *call, gpointer data)
     if (options == NULL || !vb_options_finish(options, &error))
         vb_call_fail(call, error);
     else
-        vb_job_pivot_async(data, async ? VB_JOB_ASYNC : VB_JOB_WAIT, vb_job_object_answer,
-                           vb_job_object_wait(call, data));
+        vb_job_pivot_async(data, async ? VB_JOB_ASYNC : VB_JOB_WAIT, vb_answer,
+                           vb_job_object_answer_data(call, data));
 }
 
 static const VbMethod methods[] = {

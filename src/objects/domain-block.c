@@ -6,6 +6,7 @@
 #include "domain-block.h"
 
 #include "actions.h"
+#include "answer.h"
 #include "backup-def.h"
 #include "call.h"
 #include "disk-xml.h"
@@ -113,13 +114,15 @@ static void disk_args_free(gpointer data)
     g_free(args);
 }
 
-static gboolean read_disk(VbCall *call, const VbDomain *domain, DiskArgs *args, GError **error)
+static gboolean read_disk(VbCall *call, VbDomain *domain, DiskArgs *args, GError **error)
 {
+    g_autoptr(VbDomainDef) def = NULL;
     const VbDiskDef *disk;
     const char *name;
 
     if (!vb_call_read(call, error, "s", &name) ||
-        (disk = vb_domain_def_find_disk(vb_domain_def(domain), name, error)) == NULL)
+        (def = vb_domain_read_def(domain, error)) == NULL ||
+        (disk = vb_domain_def_find_disk(def, name, error)) == NULL)
         return FALSE;
     args->disk = g_strdup(disk->target);
     vb_details_set(vb_call_details(call), "disk", disk->target);
@@ -205,8 +208,10 @@ static void add_backup(VbCall *call, VbDomain *domain, GPtrArray *specs, const V
 static gboolean add_backups(VbCall *call, VbDomain *domain, const VbBackupDef *backup,
                             GPtrArray *specs, GError **error)
 {
-    const VbDomainDef *def = vb_domain_def(domain);
+    g_autoptr(VbDomainDef) def = vb_domain_read_def(domain, error);
 
+    if (def == NULL)
+        return FALSE;
     for (guint i = 0; i < backup->disks->len; i++) {
         const VbBackupDiskDef *wanted = backup->disks->pdata[i];
         const VbDiskDef *disk;
@@ -408,9 +413,9 @@ static void handle_abort_job(VbCall *call, gpointer data)
     }
     flags = (async ? VB_JOB_ASYNC : 0) | (force ? VB_JOB_FORCE : 0);
     if (pivot)
-        vb_job_pivot_async(job, flags, vb_job_object_answer, vb_job_object_wait(call, job));
+        vb_job_pivot_async(job, flags, vb_answer, vb_job_object_answer_data(call, job));
     else
-        vb_job_cancel_async(job, flags, vb_job_object_answer, vb_job_object_wait(call, job));
+        vb_job_cancel_async(job, flags, vb_answer, vb_job_object_answer_data(call, job));
 }
 
 static const VbMethod methods[] = {

@@ -4,8 +4,12 @@
  * memory; the handlers hand the call to the core and answer when it has. */
 #include "domain-object.h"
 
+#include <string.h>
+
 #include "actions.h"
+#include "answer.h"
 #include "call.h"
+#include "changes.h"
 #include "host-access.h"
 #include "host.h"
 #include "message.h"
@@ -15,40 +19,12 @@
 #define OPERATE VB_ACTION(VB_ACTION_DOMAIN_OPERATE)
 #define MANAGE VB_ACTION(VB_ACTION_DOMAIN_MANAGE)
 
-/* ---- waiting for the core ---------------------------------------------------------------------
- */
-
-typedef gboolean (*Finish)(VbDomain *domain, GAsyncResult *result, GError **error);
-
-/* A call that waits for its domain; the domain may leave the bus meanwhile. */
-typedef struct {
-    VbCall *call;
-    VbDomain *domain;
-    Finish finish;
-} Wait;
-
-static Wait *wait_new(VbCall *call, VbDomain *domain, Finish finish)
+/* The data of vb_answer. */
+static gpointer answer_data(VbCall *call, VbDomain *domain,
+                            gboolean (*finish)(VbDomain *, GAsyncResult *, GError **))
 {
-    Wait *wait = g_new(Wait, 1);
-
-    *wait = (Wait){vb_call_ref(call), vb_domain_ref(domain), finish};
-    return wait;
-}
-
-static void on_done(GObject *source, GAsyncResult *result, gpointer data)
-{
-    g_autofree Wait *wait = data;
-    g_autoptr(VbCall) call = wait->call;
-    g_autoptr(VbDomain) domain = wait->domain;
-    g_autoptr(GError) error = NULL;
-    gboolean done = wait->finish(domain, result, &error);
-
-    if (vb_call_replied(call)) /* the daemon's end was faster */
-        return;
-    if (done)
-        vb_call_reply(call, "");
-    else
-        vb_call_fail(call, g_steal_pointer(&error));
+    return vb_answer_data(call, vb_domain_ref(domain), (GDestroyNotify)vb_domain_unref,
+                          (VbAnswerFinish)finish);
 }
 
 /* ---- operations -------------------------------------------------------------------------------
@@ -56,8 +32,8 @@ static void on_done(GObject *source, GAsyncResult *result, gpointer data)
 
 static void operate(VbCall *call, VbDomain *domain, VbDomainOp op, VbDomainOpFlags flags)
 {
-    vb_domain_operate_async(domain, op, flags, on_done,
-                            wait_new(call, domain, vb_domain_operate_finish));
+    vb_domain_operate_async(domain, op, flags, vb_answer,
+                            answer_data(call, domain, vb_domain_operate_finish));
 }
 
 static void handle_start(VbCall *call, gpointer data)
@@ -126,7 +102,8 @@ static void handle_undefine(VbCall *call, gpointer data)
     if (!vb_call_read_no_options(call, &error))
         vb_call_fail(call, error);
     else
-        vb_domain_undefine_async(data, on_done, wait_new(call, data, vb_domain_undefine_finish));
+        vb_domain_undefine_async(data, vb_answer,
+                                 answer_data(call, data, vb_domain_undefine_finish));
 }
 
 static void handle_set_autostart(VbCall *call, gpointer data)
@@ -137,8 +114,8 @@ static void handle_set_autostart(VbCall *call, gpointer data)
     if (!vb_call_read(call, &error, "b", &autostart) || !vb_call_read_no_options(call, &error))
         vb_call_fail(call, error);
     else
-        vb_domain_set_autostart_async(data, autostart, on_done,
-                                      wait_new(call, data, vb_domain_set_autostart_finish));
+        vb_domain_set_autostart_async(data, autostart, vb_answer,
+                                      answer_data(call, data, vb_domain_set_autostart_finish));
 }
 
 static gboolean prepare_redefine(VbCall *call, gpointer data, GError **error)
@@ -156,8 +133,8 @@ static void handle_redefine(VbCall *call, gpointer data)
     if (!vb_call_read_no_options(call, &error))
         vb_call_fail(call, error);
     else
-        vb_domain_redefine_async(data, vb_call_steal_argument(call), on_done,
-                                 wait_new(call, data, vb_domain_redefine_finish));
+        vb_domain_redefine_async(data, vb_call_steal_argument(call), vb_answer,
+                                 answer_data(call, data, vb_domain_redefine_finish));
 }
 
 /* The options of GetXml. */
@@ -182,18 +159,16 @@ static gboolean prepare_get_xml(VbCall *call, gpointer data, GError **error)
 
 static void handle_get_xml(VbCall *call, gpointer data)
 {
-    const VbDomain *domain = data;
     const XmlOptions *wanted = vb_call_argument(call);
-    const VbDomainDef *def = wanted->inactive ? vb_domain_stored_def(domain) : NULL;
-    VbFormatFlags flags = wanted->secure ? VB_FORMAT_SECURE : VB_FORMAT_NONE;
-    g_autofree char *xml = NULL;
+    VbDomainXmlFlags flags =
+        (wanted->inactive ? VB_DOMAIN_XML_STORED : 0) | (wanted->secure ? VB_DOMAIN_XML_SECURE : 0);
+    GError *error = NULL;
+    g_autofree char *xml = vb_domain_read_xml(data, flags, &error);
 
-    if (def == NULL)
-        def = vb_domain_def(domain);
-    if (!wanted->inactive && vb_domain_is_active(domain))
-        flags |= VB_FORMAT_LIVE;
-    xml = vb_domain_def_format(def, flags);
-    vb_call_reply(call, "s", xml);
+    if (xml != NULL)
+        vb_call_reply(call, "s", xml);
+    else
+        vb_call_fail(call, error);
 }
 
 static const VbMethod methods[] = {
@@ -272,32 +247,32 @@ static void get_id(sd_bus_message *reply, gpointer data)
 
 static void get_title(sd_bus_message *reply, gpointer data)
 {
-    vb_message_append_string(reply, vb_domain_def(data)->title);
+    vb_message_append_string(reply, vb_domain_summary(data).title);
 }
 
 static void get_description(sd_bus_message *reply, gpointer data)
 {
-    vb_message_append_string(reply, vb_domain_def(data)->description);
+    vb_message_append_string(reply, vb_domain_summary(data).description);
 }
 
 static void get_memory_max(sd_bus_message *reply, gpointer data)
 {
-    sd_bus_message_append(reply, "t", vb_domain_def(data)->memory);
+    sd_bus_message_append(reply, "t", vb_domain_summary(data).memory);
 }
 
 static void get_memory_current(sd_bus_message *reply, gpointer data)
 {
-    sd_bus_message_append(reply, "t", vb_domain_def(data)->current_memory);
+    sd_bus_message_append(reply, "t", vb_domain_summary(data).current_memory);
 }
 
 static void get_vcpus(sd_bus_message *reply, gpointer data)
 {
-    sd_bus_message_append(reply, "u", vb_domain_def(data)->vcpus);
+    sd_bus_message_append(reply, "u", vb_domain_summary(data).vcpus);
 }
 
 static void get_vcpus_max(sd_bus_message *reply, gpointer data)
 {
-    sd_bus_message_append(reply, "u", vb_domain_def(data)->vcpus_max);
+    sd_bus_message_append(reply, "u", vb_domain_summary(data).vcpus_max);
 }
 
 static void get_os_type(sd_bus_message *reply, gpointer data)
@@ -307,47 +282,43 @@ static void get_os_type(sd_bus_message *reply, gpointer data)
 
 static void get_architecture(sd_bus_message *reply, gpointer data)
 {
-    vb_message_append_string(reply, vb_domain_def(data)->os.arch);
+    vb_message_append_string(reply, vb_domain_summary(data).arch);
 }
 
 static void get_machine(sd_bus_message *reply, gpointer data)
 {
-    vb_message_append_string(reply, vb_domain_def(data)->os.machine);
+    vb_message_append_string(reply, vb_domain_summary(data).machine);
 }
 
 static void get_block_jobs(sd_bus_message *reply, gpointer data)
 {
-    const GPtrArray *disks = vb_domain_def(data)->disks;
+    const VbDomainSummary summary = vb_domain_summary(data);
 
     sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "{so}");
-    for (guint i = 0; i < disks->len; i++) {
-        const VbDiskDef *disk = disks->pdata[i];
-        const VbJob *job = vb_domain_live_job(data, disk->target);
+    for (guint i = 0; i < summary.n_disks; i++) {
+        const char *target = vb_domain_summary_disk(&summary, i).target;
+        const VbJob *job = vb_domain_live_job(data, target);
 
         if (job != NULL) {
             g_autofree char *path = vb_job_path(job);
 
-            sd_bus_message_append(reply, "{so}", disk->target, path);
+            sd_bus_message_append(reply, "{so}", target, path);
         }
     }
     sd_bus_message_close_container(reply);
 }
 
-static void append_disk(sd_bus_message *reply, const VbDiskDef *disk)
+static void append_disk(sd_bus_message *reply, const VbDiskSummary *disk)
 {
-    g_autofree char *source = disk->source ? vb_disk_source_to_string(disk->source) : NULL;
-
     sd_bus_message_open_container(reply, SD_BUS_TYPE_STRUCT, "ssssa{sv}");
     vb_message_append_string(reply, disk->target);
-    vb_message_append_string(reply, vb_disk_device_to_string(disk->device));
-    vb_message_append_string(reply, vb_disk_bus_to_string(disk->bus));
-    vb_message_append_string(reply, source);
+    vb_message_append_string(reply, disk->device);
+    vb_message_append_string(reply, disk->bus);
+    vb_message_append_string(reply, disk->source);
     sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "{sv}");
     if (disk->source != NULL) {
-        vb_message_append_entry_string(reply, "type",
-                                       vb_disk_source_type_to_string(disk->source->type));
-        vb_message_append_entry_string(reply, "format",
-                                       vb_disk_format_to_string(disk->source->format));
+        vb_message_append_entry_string(reply, "type", disk->type);
+        vb_message_append_entry_string(reply, "format", disk->format);
     }
     if (disk->readonly)
         vb_message_append_entry(reply, "readonly", "b", TRUE);
@@ -359,59 +330,49 @@ static void append_disk(sd_bus_message *reply, const VbDiskDef *disk)
 
 static void get_disks(sd_bus_message *reply, gpointer data)
 {
-    const GPtrArray *disks = vb_domain_def(data)->disks;
+    const VbDomainSummary summary = vb_domain_summary(data);
 
     sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "(ssssa{sv})");
-    for (guint i = 0; i < disks->len; i++)
-        append_disk(reply, disks->pdata[i]);
+    for (guint i = 0; i < summary.n_disks; i++) {
+        const VbDiskSummary disk = vb_domain_summary_disk(&summary, i);
+
+        append_disk(reply, &disk);
+    }
     sd_bus_message_close_container(reply);
 }
 
-/* NULL: it has none. */
-static const char *interface_source(const VbInterfaceDef *interface)
-{
-    switch (interface->type) {
-    case VB_INTERFACE_NETWORK:
-        return interface->network;
-    case VB_INTERFACE_BRIDGE:
-        return interface->bridge;
-    case VB_INTERFACE_USER:
-    case VB_INTERFACE_ETHERNET:
-        break;
-    }
-    return NULL;
-}
-
-static void append_interface(sd_bus_message *reply, const VbInterfaceDef *interface)
+static void append_interface(sd_bus_message *reply, const VbInterfaceSummary *interface)
 {
     sd_bus_message_open_container(reply, SD_BUS_TYPE_STRUCT, "ssssa{sv}");
     vb_message_append_string(reply, interface->mac);
-    vb_message_append_string(reply, vb_interface_type_to_string(interface->type));
-    vb_message_append_string(reply, interface_source(interface));
-    vb_message_append_string(reply, vb_interface_model_to_string(interface->model));
+    vb_message_append_string(reply, interface->type);
+    vb_message_append_string(reply, interface->source);
+    vb_message_append_string(reply, interface->model);
     sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "{sv}");
     if (interface->target != NULL)
         vb_message_append_entry_string(reply, "target", interface->target);
-    if (interface->type == VB_INTERFACE_NETWORK && interface->bridge != NULL)
+    if (interface->bridge != NULL)
         vb_message_append_entry_string(reply, "bridge", interface->bridge);
     if (interface->portgroup != NULL)
         vb_message_append_entry_string(reply, "portgroup", interface->portgroup);
     if (interface->mtu > 0)
         vb_message_append_entry(reply, "mtu", "u", (guint32)interface->mtu);
-    if (interface->link_state != VB_LINK_STATE_DEFAULT)
-        vb_message_append_entry_string(reply, "link-state",
-                                       vb_link_state_to_string(interface->link_state));
+    if (interface->link_state != NULL)
+        vb_message_append_entry_string(reply, "link-state", interface->link_state);
     sd_bus_message_close_container(reply);
     sd_bus_message_close_container(reply);
 }
 
 static void get_interfaces(sd_bus_message *reply, gpointer data)
 {
-    const GPtrArray *interfaces = vb_domain_def(data)->interfaces;
+    const VbDomainSummary summary = vb_domain_summary(data);
 
     sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "(ssssa{sv})");
-    for (guint i = 0; i < interfaces->len; i++)
-        append_interface(reply, interfaces->pdata[i]);
+    for (guint i = 0; i < summary.n_interfaces; i++) {
+        const VbInterfaceSummary interface = vb_domain_summary_interface(&summary, i);
+
+        append_interface(reply, &interface);
+    }
     sd_bus_message_close_container(reply);
 }
 
@@ -425,19 +386,17 @@ static void get_addresses(sd_bus_message *reply, gpointer data)
     sd_bus_message_close_container(reply);
 }
 
-static void append_port(sd_bus_message *reply, const char *key, int port)
+static void append_port(sd_bus_message *reply, const char *key, guint port)
 {
     if (port > 0)
         vb_message_append_entry(reply, key, "u", (guint32)port);
 }
 
-static void append_graphics(sd_bus_message *reply, const VbGraphicsDef *graphics)
+static void append_graphics(sd_bus_message *reply, const VbGraphicsSummary *graphics)
 {
     sd_bus_message_open_container(reply, SD_BUS_TYPE_STRUCT, "ssa{sv}");
-    vb_message_append_string(reply, vb_graphics_type_to_string(graphics->type));
-    vb_message_append_string(reply, graphics->listen == VB_GRAPHICS_LISTEN_SOCKET
-                                        ? graphics->socket
-                                        : graphics->address);
+    vb_message_append_string(reply, graphics->type);
+    vb_message_append_string(reply, graphics->address);
     sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "{sv}");
     append_port(reply, "port", graphics->port);
     append_port(reply, "tls-port", graphics->tls_port);
@@ -447,11 +406,14 @@ static void append_graphics(sd_bus_message *reply, const VbGraphicsDef *graphics
 
 static void get_graphics(sd_bus_message *reply, gpointer data)
 {
-    const GPtrArray *graphics = vb_domain_def(data)->graphics;
+    const VbDomainSummary summary = vb_domain_summary(data);
 
     sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "(ssa{sv})");
-    for (guint i = 0; i < graphics->len; i++)
-        append_graphics(reply, graphics->pdata[i]);
+    for (guint i = 0; i < summary.n_graphics; i++) {
+        const VbGraphicsSummary graphics = vb_domain_summary_graphics(&summary, i);
+
+        append_graphics(reply, &graphics);
+    }
     sd_bus_message_close_container(reply);
 }
 
@@ -493,47 +455,61 @@ void vb_domain_object_describe(gpointer data, VbDetails *details)
     vb_details_set(details, "domain_uuid", info->uuid);
 }
 
-const VbInterface vb_domain_interface = {"org.virtbus1.Domain", methods, properties, signals,
-                                         vb_domain_object_describe};
+/* Each text of the definition is told once, and while it is active a disk's target once more, with
+ * its job. The rest are the keys of the dictionaries, and what is no text of the definition. */
+static gsize bound(gpointer data)
+{
+    enum { OTHERS = 256, DISK = 144, JOB = 96, INTERFACE = 160, GRAPHICS = 64, ADDRESS = 8 };
+    const VbDomainSummary summary = vb_domain_summary(data);
+    g_autoptr(GPtrArray) addresses = vb_domain_addresses(data);
+    gsize size = OTHERS + vb_domain_summary_size(&summary) + summary.n_disks * DISK +
+                 summary.n_interfaces * INTERFACE + summary.n_graphics * GRAPHICS;
+
+    for (guint i = 0; i < addresses->len; i++)
+        size += strlen(addresses->pdata[i]) + ADDRESS;
+    for (guint i = 0; i < summary.n_disks && vb_domain_is_active(data); i++)
+        size += strlen(vb_domain_summary_disk(&summary, i).target) + JOB;
+    return size;
+}
+
+const VbInterface vb_domain_interface = {
+    .name = "org.virtbus1.Domain",
+    .methods = methods,
+    .properties = properties,
+    .signals = signals,
+    .describe = vb_domain_object_describe,
+    .bound = bound,
+};
 
 /* ---- changes ----------------------------------------------------------------------------------
  */
 
-/* Which property a bit stands for. State comes last: marking it sends all that was marked. */
-static const struct {
-    VbDomainProps bit;
-    const char *property;
-    VbDirtyFlags flags;
-} changes[] = {
-    {VB_DOMAIN_PROP_NAME, "Name", VB_DIRTY_MERGE},
-    {VB_DOMAIN_PROP_PERSISTENT, "Persistent", VB_DIRTY_MERGE},
-    {VB_DOMAIN_PROP_AUTOSTART, "Autostart", VB_DIRTY_MERGE},
-    {VB_DOMAIN_PROP_CONFIG_PENDING, "ConfigPending", VB_DIRTY_MERGE},
-    {VB_DOMAIN_PROP_ID, "Id", VB_DIRTY_MERGE},
-    {VB_DOMAIN_PROP_BLOCK_JOBS, "BlockJobs", VB_DIRTY_MERGE},
-    {VB_DOMAIN_PROP_RESPONSIVE, "Responsive", VB_DIRTY_MERGE},
-    {VB_DOMAIN_PROP_DEFINITION, "Title", VB_DIRTY_MERGE},
-    {VB_DOMAIN_PROP_DEFINITION, "Description", VB_DIRTY_MERGE},
-    {VB_DOMAIN_PROP_DEFINITION, "MemoryMax", VB_DIRTY_MERGE},
-    {VB_DOMAIN_PROP_DEFINITION, "MemoryCurrent", VB_DIRTY_MERGE},
-    {VB_DOMAIN_PROP_DEFINITION, "Vcpus", VB_DIRTY_MERGE},
-    {VB_DOMAIN_PROP_DEFINITION, "VcpusMax", VB_DIRTY_MERGE},
-    {VB_DOMAIN_PROP_DEFINITION, "Architecture", VB_DIRTY_MERGE},
-    {VB_DOMAIN_PROP_DEFINITION, "Machine", VB_DIRTY_MERGE},
-    {VB_DOMAIN_PROP_DEFINITION, "Disks", VB_DIRTY_MERGE},
-    {VB_DOMAIN_PROP_DEFINITION, "Interfaces", VB_DIRTY_MERGE},
-    {VB_DOMAIN_PROP_DEFINITION, "Graphics", VB_DIRTY_MERGE},
-    {VB_DOMAIN_PROP_ADDRESSES, "Addresses", VB_DIRTY_MERGE},
-    {VB_DOMAIN_PROP_STATE, "StateReason", VB_DIRTY_MERGE},
-    {VB_DOMAIN_PROP_STATE, "State", VB_DIRTY_NO_MERGE},
-};
+static const VbChange changes[] = {{VB_DOMAIN_PROP_NAME, "Name", VB_DIRTY_MERGE},
+                                   {VB_DOMAIN_PROP_PERSISTENT, "Persistent", VB_DIRTY_MERGE},
+                                   {VB_DOMAIN_PROP_AUTOSTART, "Autostart", VB_DIRTY_MERGE},
+                                   {VB_DOMAIN_PROP_CONFIG_PENDING, "ConfigPending", VB_DIRTY_MERGE},
+                                   {VB_DOMAIN_PROP_ID, "Id", VB_DIRTY_MERGE},
+                                   {VB_DOMAIN_PROP_BLOCK_JOBS, "BlockJobs", VB_DIRTY_MERGE},
+                                   {VB_DOMAIN_PROP_RESPONSIVE, "Responsive", VB_DIRTY_MERGE},
+                                   {VB_DOMAIN_PROP_DEFINITION, "Title", VB_DIRTY_MERGE},
+                                   {VB_DOMAIN_PROP_DEFINITION, "Description", VB_DIRTY_MERGE},
+                                   {VB_DOMAIN_PROP_DEFINITION, "MemoryMax", VB_DIRTY_MERGE},
+                                   {VB_DOMAIN_PROP_DEFINITION, "MemoryCurrent", VB_DIRTY_MERGE},
+                                   {VB_DOMAIN_PROP_DEFINITION, "Vcpus", VB_DIRTY_MERGE},
+                                   {VB_DOMAIN_PROP_DEFINITION, "VcpusMax", VB_DIRTY_MERGE},
+                                   {VB_DOMAIN_PROP_DEFINITION, "Architecture", VB_DIRTY_MERGE},
+                                   {VB_DOMAIN_PROP_DEFINITION, "Machine", VB_DIRTY_MERGE},
+                                   {VB_DOMAIN_PROP_DEFINITION, "Disks", VB_DIRTY_MERGE},
+                                   {VB_DOMAIN_PROP_DEFINITION, "Interfaces", VB_DIRTY_MERGE},
+                                   {VB_DOMAIN_PROP_DEFINITION, "Graphics", VB_DIRTY_MERGE},
+                                   {VB_DOMAIN_PROP_ADDRESSES, "Addresses", VB_DIRTY_MERGE},
+                                   {VB_DOMAIN_PROP_STATE, "StateReason", VB_DIRTY_MERGE},
+                                   {VB_DOMAIN_PROP_STATE, "State", VB_DIRTY_NO_MERGE},
+                                   {}};
 
 void vb_domain_object_changed(VbRegistry *registry, VbObject *object, VbDomainProps props)
 {
-    for (gsize i = 0; i < G_N_ELEMENTS(changes); i++)
-        if (props & changes[i].bit)
-            vb_registry_mark_dirty(registry, object, &vb_domain_interface, changes[i].property,
-                                   changes[i].flags);
+    vb_changes_mark(changes, props, registry, object, &vb_domain_interface);
 }
 
 void vb_domain_object_lifecycle(VbRegistry *registry, VbObject *object, const char *event,

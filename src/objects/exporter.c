@@ -6,6 +6,7 @@
 #include "exporter.h"
 
 #include "block-job.h"
+#include "changes.h"
 #include "domain-block.h"
 #include "domain-object.h"
 #include "job-object.h"
@@ -85,27 +86,23 @@ static void on_job_added(VbJob *job, gpointer data)
     vb_job_set_user_data(job, object);
 }
 
-/* Which property a bit stands for. State comes last: marking it sends all that was marked. */
-static const struct {
-    VbJobProps bit;
-    const VbInterface *interface;
-    const char *property;
-    VbDirtyFlags flags;
-} job_changes[] = {
-    {VB_JOB_PROP_READY, &vb_block_job_interface, "Ready", VB_DIRTY_MERGE},
-    {VB_JOB_PROP_CANCEL_REQUESTED, &vb_block_job_interface, "CancelRequested", VB_DIRTY_MERGE},
-    {VB_JOB_PROP_PIVOT_REQUESTED, &vb_block_job_interface, "PivotRequested", VB_DIRTY_MERGE},
-    {VB_JOB_PROP_IO_STATUS, &vb_block_job_interface, "IoStatus", VB_DIRTY_MERGE},
-    {VB_JOB_PROP_PROGRESS, &vb_job_interface, "Current", VB_DIRTY_MERGE},
-    {VB_JOB_PROP_PROGRESS, &vb_job_interface, "Total", VB_DIRTY_MERGE},
-    {VB_JOB_PROP_BANDWIDTH, &vb_job_interface, "Bandwidth", VB_DIRTY_MERGE},
-    {VB_JOB_PROP_RESULT, &vb_job_interface, "Result", VB_DIRTY_MERGE},
-    {VB_JOB_PROP_RESULT, &vb_job_interface, "ErrorName", VB_DIRTY_MERGE},
-    {VB_JOB_PROP_RESULT, &vb_job_interface, "ErrorMessage", VB_DIRTY_MERGE},
-    {VB_JOB_PROP_RESULT, &vb_job_interface, "EndTime", VB_DIRTY_MERGE},
-    {VB_JOB_PROP_CANCELABLE, &vb_job_interface, "Cancelable", VB_DIRTY_MERGE},
-    {VB_JOB_PROP_STATE, &vb_job_interface, "State", VB_DIRTY_NO_MERGE},
-};
+static const VbChange block_job_changes[] = {
+    {VB_JOB_PROP_READY, "Ready", VB_DIRTY_MERGE},
+    {VB_JOB_PROP_CANCEL_REQUESTED, "CancelRequested", VB_DIRTY_MERGE},
+    {VB_JOB_PROP_PIVOT_REQUESTED, "PivotRequested", VB_DIRTY_MERGE},
+    {VB_JOB_PROP_IO_STATUS, "IoStatus", VB_DIRTY_MERGE},
+    {}};
+
+static const VbChange job_changes[] = {{VB_JOB_PROP_PROGRESS, "Current", VB_DIRTY_MERGE},
+                                       {VB_JOB_PROP_PROGRESS, "Total", VB_DIRTY_MERGE},
+                                       {VB_JOB_PROP_BANDWIDTH, "Bandwidth", VB_DIRTY_MERGE},
+                                       {VB_JOB_PROP_RESULT, "Result", VB_DIRTY_MERGE},
+                                       {VB_JOB_PROP_RESULT, "ErrorName", VB_DIRTY_MERGE},
+                                       {VB_JOB_PROP_RESULT, "ErrorMessage", VB_DIRTY_MERGE},
+                                       {VB_JOB_PROP_RESULT, "EndTime", VB_DIRTY_MERGE},
+                                       {VB_JOB_PROP_CANCELABLE, "Cancelable", VB_DIRTY_MERGE},
+                                       {VB_JOB_PROP_STATE, "State", VB_DIRTY_NO_MERGE},
+                                       {}};
 
 static void on_job_changed(VbJob *job, VbJobProps props, gpointer data)
 {
@@ -114,10 +111,8 @@ static void on_job_changed(VbJob *job, VbJobProps props, gpointer data)
 
     if (exporter->registry == NULL || object == NULL)
         return;
-    for (gsize i = 0; i < G_N_ELEMENTS(job_changes); i++)
-        if (props & job_changes[i].bit)
-            vb_registry_mark_dirty(exporter->registry, object, job_changes[i].interface,
-                                   job_changes[i].property, job_changes[i].flags);
+    vb_changes_mark(block_job_changes, props, exporter->registry, object, &vb_block_job_interface);
+    vb_changes_mark(job_changes, props, exporter->registry, object, &vb_job_interface);
 }
 
 static void on_job_ready(VbJob *job, gpointer data)

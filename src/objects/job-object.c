@@ -4,6 +4,7 @@
 #include "job-object.h"
 
 #include "actions.h"
+#include "answer.h"
 #include "domain-object.h"
 #include "errors.h"
 #include "message.h"
@@ -11,37 +12,10 @@
 
 #define CONTROL VB_ACTION(VB_ACTION_JOB_CONTROL)
 
-/* ---- waiting for the core ---------------------------------------------------------------------
- */
-
-/* A call that waits for a job; the job may leave the bus meanwhile. */
-typedef struct {
-    VbCall *call;
-    VbJob *job;
-} Wait;
-
-gpointer vb_job_object_wait(VbCall *call, VbJob *job)
+gpointer vb_job_object_answer_data(VbCall *call, VbJob *job)
 {
-    Wait *wait = g_new(Wait, 1);
-
-    *wait = (Wait){vb_call_ref(call), vb_job_ref(job)};
-    return wait;
-}
-
-void vb_job_object_answer(GObject *source, GAsyncResult *result, gpointer data)
-{
-    g_autofree Wait *wait = data;
-    g_autoptr(VbCall) call = wait->call;
-    g_autoptr(VbJob) job = wait->job;
-    g_autoptr(GError) error = NULL;
-    gboolean done = vb_job_finish(job, result, &error);
-
-    if (vb_call_replied(call)) /* the daemon's end was faster */
-        return;
-    if (done)
-        vb_call_reply(call, "");
-    else
-        vb_call_fail(call, g_steal_pointer(&error));
+    return vb_answer_data(call, vb_job_ref(job), (GDestroyNotify)vb_job_unref,
+                          (VbAnswerFinish)vb_job_finish);
 }
 
 /* ---- methods ----------------------------------------------------------------------------------
@@ -61,7 +35,7 @@ static void handle_cancel(VbCall *call, gpointer data)
         vb_call_fail(call, error);
     else
         vb_job_cancel_async(data, (async ? VB_JOB_ASYNC : 0) | (force ? VB_JOB_FORCE : 0),
-                            vb_job_object_answer, vb_job_object_wait(call, data));
+                            vb_answer, vb_job_object_answer_data(call, data));
 }
 
 static void handle_dismiss(VbCall *call, gpointer data)
@@ -88,7 +62,7 @@ static void set_paused(VbCall *call, VbJob *job, gboolean paused)
     if (!vb_call_read_no_options(call, &error))
         vb_call_fail(call, error);
     else
-        vb_job_set_paused_async(job, paused, vb_job_object_answer, vb_job_object_wait(call, job));
+        vb_job_set_paused_async(job, paused, vb_answer, vb_job_object_answer_data(call, job));
 }
 
 static void handle_pause(VbCall *call, gpointer data)
@@ -112,8 +86,8 @@ static void handle_set_bandwidth(VbCall *call, gpointer data)
         vb_call_failf(call, VB_ERROR_INVALID_ARGS,
                       "a bandwidth of %" G_GUINT64_FORMAT " bytes/s is too large", bandwidth);
     else
-        vb_job_set_bandwidth_async(data, bandwidth, vb_job_object_answer,
-                                   vb_job_object_wait(call, data));
+        vb_job_set_bandwidth_async(data, bandwidth, vb_answer,
+                                   vb_job_object_answer_data(call, data));
 }
 
 static const VbMethod methods[] = {

@@ -11,6 +11,5 @@ extern const VbInterface vb_job_interface;
 /* Emits Finished. */
 void vb_job_object_finished(VbRegistry *registry, VbObject *object);
 
-/* What a VbJob function of job.h is given as callback and data so that its end answers the call. */
-void vb_job_object_answer(GObject *source, GAsyncResult *result, gpointer data);
-gpointer vb_job_object_wait(VbCall *call, VbJob *job);
+/* The data of vb_answer for the functions of job.h that end with vb_job_finish(). */
+gpointer vb_job_object_answer_data(VbCall *call, VbJob *job);

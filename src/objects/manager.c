@@ -12,6 +12,7 @@
 #include "host-access.h"
 #include "manager-call.h"
 #include "manager-networks.h"
+#include "manager-stats.h"
 #include "message.h"
 #include "object-path.h"
 
@@ -142,15 +143,17 @@ static const struct {
     {"network", VB_NETWORK_PATH_PREFIX},
 };
 
-/* NULL: there is no such kind. The paths are borrowed from the objects. */
-static GPtrArray *list_kind(VbRegistry *registry, const char *kind)
+/* At most so many paths behind the cursor, which is the one that was given last: its object may be
+ * gone by now. NULL: there is no such kind. The paths are borrowed from the objects. */
+static GPtrArray *list_kind(VbRegistry *registry, const char *kind, const char *cursor, guint most)
 {
     GPtrArray *paths = g_ptr_array_new();
     gboolean all = *kind == '\0', known = all;
 
     for (gsize i = 0; i < G_N_ELEMENTS(object_kinds); i++)
         if (all || g_strcmp0(kind, object_kinds[i].kind) == 0) {
-            g_ptr_array_extend_and_steal(paths, vb_registry_list(registry, object_kinds[i].parent));
+            g_ptr_array_extend_and_steal(paths, vb_registry_list(registry, object_kinds[i].parent,
+                                                                 cursor, most - paths->len));
             known = TRUE;
         }
     if (!known)
@@ -158,19 +161,17 @@ static GPtrArray *list_kind(VbRegistry *registry, const char *kind)
     return paths;
 }
 
-/* How many of paths, from `first` on, make a page: one at least, and no more than fit into one
- * message. */
-static guint page_length(VbRegistry *registry, const GPtrArray *paths, guint first, guint limit)
+/* How many of the paths make a page: one at least, and no more than keep nobody else waiting for
+ * long. */
+static guint page_length(VbRegistry *registry, const GPtrArray *paths, guint most)
 {
     gsize size = 0;
     guint n = 0;
 
-    while (first + n < paths->len && (limit == 0 || n < limit)) {
-        size += vb_registry_object_size(registry,
-                                        vb_registry_lookup(registry, paths->pdata[first + n]));
-        if (n > 0 && size > VB_REGISTRY_REPLY_MAX)
+    for (; n < MIN(paths->len, most); n++) {
+        size += vb_registry_object_size(registry, vb_registry_lookup(registry, paths->pdata[n]));
+        if (n > 0 && size > VB_REGISTRY_PAGE_MAX)
             break;
-        n++;
     }
     return n;
 }
@@ -181,7 +182,7 @@ static void handle_get_objects(VbCall *call, gpointer data)
     g_autoptr(GPtrArray) paths = NULL;
     const char *kind, *cursor;
     guint32 limit;
-    guint first = 0, end;
+    guint most, end;
     GError *error = NULL;
     sd_bus_message *reply;
 
@@ -194,19 +195,18 @@ static void handle_get_objects(VbCall *call, gpointer data)
         vb_call_failf(call, VB_ERROR_INVALID_ARGS, "'%s' is no cursor of GetObjects", cursor);
         return;
     }
-    paths = list_kind(registry, kind);
+    most = limit == 0 ? VB_REGISTRY_PAGE_OBJECTS_MAX : MIN(limit, VB_REGISTRY_PAGE_OBJECTS_MAX);
+    /* One more tells whether there is another page. */
+    paths = list_kind(registry, kind, cursor, most + 1);
     if (paths == NULL) {
         vb_call_failf(call, VB_ERROR_INVALID_ARGS, "there is no kind of objects '%s'", kind);
         return;
     }
-    /* The cursor is the path of the object that was given last: it may be gone by now. */
-    while (first < paths->len && strcmp(paths->pdata[first], cursor) <= 0)
-        first++;
-    end = first + page_length(registry, paths, first, limit);
+    end = page_length(registry, paths, most);
 
     reply = vb_call_new_reply(call);
     sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "{oa{sa{sv}}}");
-    for (guint i = first; i < end; i++)
+    for (guint i = 0; i < end; i++)
         if (!vb_registry_append_object(registry, reply,
                                        vb_registry_lookup(registry, paths->pdata[i]), &error)) {
             sd_bus_message_unref(reply);
@@ -380,6 +380,8 @@ static const VbMethod methods[] = {
               vb_manager_reload),
     VB_METHOD("GetObjects", "ssua{sv}", "kind cursor limit options", "a{oa{sa{sv}}}s",
               "objects next_cursor", VB_PUBLIC, handle_get_objects),
+    VB_METHOD("GetStats", "aoasa{sv}", "objects groups options", "a{oa{sv}}", "stats", VB_PUBLIC,
+              vb_manager_get_stats),
     VB_METHOD("CheckActions", "oasa{sv}", "object actions options", "a{ss}", "verdicts", VB_PUBLIC,
               handle_check_actions),
     {}};

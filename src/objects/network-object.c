@@ -5,63 +5,21 @@
 #include "network-object.h"
 
 #include "actions.h"
+#include "answer.h"
 #include "call.h"
+#include "changes.h"
 #include "host-access.h"
 #include "message.h"
 
 #define OPERATE VB_ACTION(VB_ACTION_NETWORK_OPERATE)
 #define MANAGE VB_ACTION(VB_ACTION_NETWORK_MANAGE)
 
-/* ---- waiting for the core ---------------------------------------------------------------------
- */
-
-typedef gboolean (*Finish)(VbNetwork *network, GAsyncResult *result, GError **error);
-
-/* A call that waits for its network; the network may leave the bus meanwhile. */
-typedef struct {
-    VbCall *call;
-    VbNetwork *network;
-    Finish finish; /* NULL: Update, whose reply says more */
-} Wait;
-
-static Wait *wait_new(VbCall *call, VbNetwork *network, Finish finish)
+/* The data of vb_answer. */
+static gpointer answer_data(VbCall *call, VbNetwork *network,
+                            gboolean (*finish)(VbNetwork *, GAsyncResult *, GError **))
 {
-    Wait *wait = g_new(Wait, 1);
-
-    *wait = (Wait){vb_call_ref(call), vb_network_ref(network), finish};
-    return wait;
-}
-
-static void reply_update(VbCall *call, gboolean live, gboolean stored)
-{
-    sd_bus_message *reply = vb_call_new_reply(call);
-
-    sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "{sv}");
-    vb_message_append_entry(reply, "live", "b", live);
-    vb_message_append_entry(reply, "stored", "b", stored);
-    sd_bus_message_close_container(reply);
-    vb_call_reply_message(call, reply);
-}
-
-static void on_done(GObject *source, GAsyncResult *result, gpointer data)
-{
-    g_autofree Wait *wait = data;
-    g_autoptr(VbCall) call = wait->call;
-    g_autoptr(VbNetwork) network = wait->network;
-    g_autoptr(GError) error = NULL;
-    gboolean live = FALSE, stored = FALSE;
-    gboolean done = wait->finish != NULL
-                        ? wait->finish(network, result, &error)
-                        : vb_network_update_finish(network, result, &live, &stored, &error);
-
-    if (vb_call_replied(call)) /* the daemon's end was faster */
-        return;
-    if (!done)
-        vb_call_fail(call, g_steal_pointer(&error));
-    else if (wait->finish != NULL)
-        vb_call_reply(call, "");
-    else
-        reply_update(call, live, stored);
+    return vb_answer_data(call, vb_network_ref(network), (GDestroyNotify)vb_network_unref,
+                          (VbAnswerFinish)finish);
 }
 
 /* ---- operations -------------------------------------------------------------------------------
@@ -74,8 +32,8 @@ static void handle_operation(VbCall *call, VbNetwork *network, VbNetworkOp op)
     if (!vb_call_read_no_options(call, &error))
         vb_call_fail(call, error);
     else
-        vb_network_operate_async(network, op, on_done,
-                                 wait_new(call, network, vb_network_operate_finish));
+        vb_network_operate_async(network, op, vb_answer,
+                                 answer_data(call, network, vb_network_operate_finish));
 }
 
 static void handle_start(VbCall *call, gpointer data)
@@ -98,7 +56,8 @@ static void handle_undefine(VbCall *call, gpointer data)
     if (!vb_call_read_no_options(call, &error))
         vb_call_fail(call, error);
     else
-        vb_network_undefine_async(data, on_done, wait_new(call, data, vb_network_undefine_finish));
+        vb_network_undefine_async(data, vb_answer,
+                                  answer_data(call, data, vb_network_undefine_finish));
 }
 
 static void handle_set_autostart(VbCall *call, gpointer data)
@@ -109,8 +68,8 @@ static void handle_set_autostart(VbCall *call, gpointer data)
     if (!vb_call_read(call, &error, "b", &autostart) || !vb_call_read_no_options(call, &error))
         vb_call_fail(call, error);
     else
-        vb_network_set_autostart_async(data, autostart, on_done,
-                                       wait_new(call, data, vb_network_set_autostart_finish));
+        vb_network_set_autostart_async(data, autostart, vb_answer,
+                                       answer_data(call, data, vb_network_set_autostart_finish));
 }
 
 static gboolean prepare_redefine(VbCall *call, gpointer data, GError **error)
@@ -128,8 +87,8 @@ static void handle_redefine(VbCall *call, gpointer data)
     if (!vb_call_read_no_options(call, &error))
         vb_call_fail(call, error);
     else
-        vb_network_redefine_async(data, vb_call_steal_argument(call), on_done,
-                                  wait_new(call, data, vb_network_redefine_finish));
+        vb_network_redefine_async(data, vb_call_steal_argument(call), vb_answer,
+                                  answer_data(call, data, vb_network_redefine_finish));
 }
 
 static void handle_get_xml(VbCall *call, gpointer data)
@@ -150,6 +109,30 @@ static void handle_get_xml(VbCall *call, gpointer data)
     else
         xml = vb_network_format(data, inactive);
     vb_call_reply(call, "s", xml);
+}
+
+/* ---- parts of the definition ------------------------------------------------------------------
+ */
+
+static void on_updated(GObject *source, GAsyncResult *result, gpointer data)
+{
+    g_autoptr(VbCall) call = data;
+    g_autoptr(GError) error = NULL;
+    gboolean live, stored;
+    gboolean done = vb_network_update_finish(result, &live, &stored, &error);
+
+    if (vb_call_replied(call)) /* the daemon's end was faster */
+        return;
+    if (!done) {
+        vb_call_fail(call, g_steal_pointer(&error));
+        return;
+    }
+    sd_bus_message *reply = vb_call_new_reply(call);
+    sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "{sv}");
+    vb_message_append_entry(reply, "live", "b", live);
+    vb_message_append_entry(reply, "stored", "b", stored);
+    sd_bus_message_close_container(reply);
+    vb_call_reply_message(call, reply);
 }
 
 static gboolean parse_change(const char *section, const char *command, VbNetworkChange *change,
@@ -179,7 +162,7 @@ static void handle_update(VbCall *call, gpointer data)
     if (!vb_options_finish(options, &error) || !parse_change(section, command, &change, &error))
         vb_call_fail(call, error);
     else
-        vb_network_update_async(data, &change, on_done, wait_new(call, data, NULL));
+        vb_network_update_async(data, &change, on_updated, vb_call_ref(call));
 }
 
 static const VbMethod methods[] = {
@@ -347,12 +330,7 @@ const VbInterface vb_network_interface = {"org.virtbus1.Network", methods, prope
 /* ---- changes ----------------------------------------------------------------------------------
  */
 
-/* Which property a bit stands for. State comes last: marking it sends all that was marked. */
-static const struct {
-    VbNetworkProps bit;
-    const char *property;
-    VbDirtyFlags flags;
-} changes[] = {
+static const VbChange changes[] = {
     {VB_NETWORK_PROP_PERSISTENT, "Persistent", VB_DIRTY_MERGE},
     {VB_NETWORK_PROP_AUTOSTART, "Autostart", VB_DIRTY_MERGE},
     {VB_NETWORK_PROP_CONFIG_PENDING, "ConfigPending", VB_DIRTY_MERGE},
@@ -365,14 +343,11 @@ static const struct {
     {VB_NETWORK_PROP_DEFINITION, "Addresses", VB_DIRTY_MERGE},
     {VB_NETWORK_PROP_LEASES, "Leases", VB_DIRTY_MERGE},
     {VB_NETWORK_PROP_STATE, "State", VB_DIRTY_NO_MERGE},
-};
+    {}};
 
 void vb_network_object_changed(VbRegistry *registry, VbObject *object, VbNetworkProps props)
 {
-    for (gsize i = 0; i < G_N_ELEMENTS(changes); i++)
-        if (props & changes[i].bit)
-            vb_registry_mark_dirty(registry, object, &vb_network_interface, changes[i].property,
-                                   changes[i].flags);
+    vb_changes_mark(changes, props, registry, object, &vb_network_interface);
 }
 
 void vb_network_object_lifecycle(VbRegistry *registry, VbObject *object, const char *event,

@@ -16,6 +16,8 @@
 
 #include "error.h"
 #include "errors.h"
+#include "message.h"
+#include "thread-time.h"
 
 #define SECOND G_USEC_PER_SEC
 /* Refusals sent in each interval (ms), and how many may wait for that: beyond, they leave at once.
@@ -38,7 +40,13 @@ struct VbAdmission {
     guint64 round;
     sd_bus_slot *ping; /* a round is on */
 
-    GHashTable *long_methods; /* their names, of this second */
+    GHashTable *long_methods; /* name → the last second in which it was long (a guint64, owned) */
+
+    const VbAdmissionServer *server;
+    gpointer server_data;
+    GQueue postponed;  /* of Postponed, in the order in which they will be served */
+    gint64 rest_until; /* monotonic: no long call before then */
+    GSource *turn;     /* ready at the end of the rest while any is postponed */
 
     VbSender *current; /* whose call is being handled */
     sd_bus_message *current_call;
@@ -94,6 +102,14 @@ static void release_calm(VbAdmission *admission)
     }
 }
 
+/* A method that has not been long for more than a second. */
+static gboolean is_forgotten(gpointer name, gpointer second, gpointer data)
+{
+    const VbAdmission *admission = data;
+
+    return *(guint64 *)second + 1 < admission->second;
+}
+
 static void begin_second(VbAdmission *admission, gint64 now)
 {
     gboolean next = now - admission->second_start < 2 * SECOND;
@@ -104,8 +120,8 @@ static void begin_second(VbAdmission *admission, gint64 now)
     admission->calls = 0;
     admission->time = 0;
     admission->long_time = 0;
-    g_hash_table_remove_all(admission->long_methods);
     admission->second++;
+    g_hash_table_foreach_remove(admission->long_methods, is_forgotten, admission);
     admission->second_start = now;
 }
 
@@ -163,14 +179,86 @@ static void hold(VbAdmission *admission, VbSender *sender)
 /* ---- long calls -------------------------------------------------------------------------------
  */
 
-static gboolean takes_too_long(VbAdmission *admission, const VbSender *sender, sd_bus_message *call)
+/* A call that waits for its turn. */
+typedef struct {
+    VbSender *sender;
+    sd_bus_message *call;
+    guint turn; /* the sender had so many waiting before it */
+} Postponed;
+
+static void postponed_free(Postponed *postponed)
+{
+    postponed->sender->load.postponed--;
+    vb_sender_unref(postponed->sender);
+    sd_bus_message_unref(postponed->call);
+    g_free(postponed);
+}
+
+/* Behind all that are at their sender's same turn: so a sender with many waits behind one with one.
+ */
+static void enqueue(VbAdmission *admission, VbSender *sender, sd_bus_message *call)
+{
+    Postponed *postponed = g_new(Postponed, 1);
+    GList *after = admission->postponed.tail;
+
+    *postponed =
+        (Postponed){vb_sender_ref(sender), sd_bus_message_ref(call), sender->load.postponed++};
+    while (after != NULL && ((Postponed *)after->data)->turn > postponed->turn)
+        after = after->prev;
+    if (after != NULL)
+        g_queue_insert_after(&admission->postponed, after, postponed);
+    else
+        g_queue_push_head(&admission->postponed, postponed);
+    g_source_set_ready_time(admission->turn, admission->rest_until);
+}
+
+/* Those of its sender behind it move up by a turn. */
+static Postponed *dequeue(VbAdmission *admission)
+{
+    Postponed *next = g_queue_pop_head(&admission->postponed);
+
+    for (GList *link = admission->postponed.head; next != NULL && link != NULL; link = link->next) {
+        Postponed *other = link->data;
+
+        if (other->sender == next->sender && other->turn > 0)
+            other->turn--;
+    }
+    return next;
+}
+
+static gboolean is_long(const VbAdmission *admission, sd_bus_message *call)
+{
+    const char *member = sd_bus_message_get_member(call);
+
+    return member != NULL && g_hash_table_contains(admission->long_methods, member);
+}
+
+static gboolean takes_too_long(const VbAdmission *admission, const VbSender *sender,
+                               sd_bus_message *call)
 {
     gint64 limit = sender->load.long_time > VB_ADMISSION_LONG_TIME_SHARE
                        ? VB_ADMISSION_LONG_TIME_MAX
                        : VB_ADMISSION_LONG_TIME_OTHERS;
 
-    return admission->long_time > limit && !(sender->uid_known && sender->uid == 0) &&
-           g_hash_table_contains(admission->long_methods, sd_bus_message_get_member(call));
+    return admission->long_time > limit && is_long(admission, call) &&
+           !(sender->uid_known && sender->uid == 0);
+}
+
+static gboolean is_resting(const VbAdmission *admission, gint64 now)
+{
+    return now < admission->rest_until || admission->postponed.length > 0;
+}
+
+static gboolean postpone(VbAdmission *admission, VbSender *sender, sd_bus_message *call)
+{
+    if (admission->server == NULL || sender->load.postponed >= VB_ADMISSION_POSTPONED_SENDER_MAX ||
+        admission->postponed.length >= VB_ADMISSION_POSTPONED_MAX ||
+        !admission->server->can(call, admission->server_data) ||
+        vb_message_body_size(call, VB_ADMISSION_POSTPONED_BYTES_MAX) >
+            VB_ADMISSION_POSTPONED_BYTES_MAX)
+        return FALSE;
+    enqueue(admission, sender, call);
+    return TRUE;
 }
 
 static void forget_current(VbAdmission *admission)
@@ -179,24 +267,74 @@ static void forget_current(VbAdmission *admission)
     admission->current_call = sd_bus_message_unref(admission->current_call);
 }
 
+static void set_current(VbAdmission *admission, VbSender *sender, sd_bus_message *call)
+{
+    forget_current(admission);
+    admission->current = vb_sender_ref(sender);
+    admission->current_call = sd_bus_message_ref(call);
+}
+
+static void was_long(VbAdmission *admission, gint64 time)
+{
+    admission->long_time += time;
+    admission->current->load.long_time += time;
+    admission->rest_until = g_get_monotonic_time() + MAX(time, VB_ADMISSION_REST);
+    g_hash_table_insert(admission->long_methods,
+                        g_strdup(sd_bus_message_get_member(admission->current_call)),
+                        g_memdup2(&admission->second, sizeof admission->second));
+}
+
 void vb_admission_message_done(VbAdmission *admission, gint64 time)
 {
     if (admission->current != NULL)
         admission->time += time;
-    if (admission->current != NULL && time > VB_ADMISSION_LONG) {
-        admission->current->load.long_time += time;
-        admission->long_time += time;
-        g_hash_table_add(admission->long_methods,
-                         g_strdup(sd_bus_message_get_member(admission->current_call)));
-    }
+    if (admission->current != NULL && time > VB_ADMISSION_LONG)
+        was_long(admission, time);
     forget_current(admission);
+}
+
+typedef struct {
+    GSource source;
+    VbAdmission *admission;
+} AdmissionSource;
+
+/* The rest is over: the next one's turn. */
+static gboolean turn_dispatch(GSource *source, GSourceFunc callback, gpointer data)
+{
+    VbAdmission *admission = ((AdmissionSource *)source)->admission;
+    Postponed *next = dequeue(admission);
+    gint64 start = vb_thread_time();
+
+    if (next != NULL) {
+        set_current(admission, next->sender, next->call);
+        admission->server->serve(next->call, admission->server_data);
+        vb_admission_message_done(admission, vb_thread_time() - start);
+        postponed_free(next);
+    }
+    g_source_set_ready_time(source, admission->postponed.length > 0 ? admission->rest_until : -1);
+    return G_SOURCE_CONTINUE;
+}
+
+static GSourceFuncs turn_funcs = {.dispatch = turn_dispatch};
+
+void vb_admission_set_server(VbAdmission *admission, const VbAdmissionServer *server, gpointer data)
+{
+    Postponed *next;
+
+    while ((next = dequeue(admission)) != NULL) {
+        refuse(admission, next->call, "the daemon ends");
+        postponed_free(next);
+    }
+    admission->server = server;
+    admission->server_data = data;
 }
 
 /* ---- the decision -----------------------------------------------------------------------------
  */
 
-gboolean vb_admission_refuses(VbAdmission *admission, VbSender *sender, sd_bus_message *call,
-                              gint64 now)
+/* What follows a postponed call of its sender waits behind it, in its order. */
+gboolean vb_admission_holds(VbAdmission *admission, VbSender *sender, sd_bus_message *call,
+                            gint64 now)
 {
     VbSenderLoad *load = &sender->load;
     gboolean alone;
@@ -212,27 +350,25 @@ gboolean vb_admission_refuses(VbAdmission *admission, VbSender *sender, sd_bus_m
                    VB_ADMISSION_IN_FLIGHT_MAX) " in flight while others call");
         return TRUE;
     }
-    if (!alone && takes_too_long(admission, sender, call)) {
-        refuse(admission, call, "too many calls that take long while others call: wait a second");
-        return TRUE;
+    if (load->postponed > 0 || (!alone && is_long(admission, call) && is_resting(admission, now))) {
+        if (postpone(admission, sender, call))
+            return TRUE;
+        if (takes_too_long(admission, sender, call)) {
+            refuse(admission, call,
+                   "too many calls that take long while others call: wait a second");
+            return TRUE;
+        }
     }
-    forget_current(admission);
-    admission->current = vb_sender_ref(sender);
-    admission->current_call = sd_bus_message_ref(call);
+    set_current(admission, sender, call);
     return FALSE;
 }
 
 /* ---- life -------------------------------------------------------------------------------------
  */
 
-typedef struct {
-    GSource source;
-    VbAdmission *admission;
-} PaceSource;
-
 static gboolean pace_dispatch(GSource *source, GSourceFunc callback, gpointer data)
 {
-    VbAdmission *admission = ((PaceSource *)source)->admission;
+    VbAdmission *admission = ((AdmissionSource *)source)->admission;
 
     send_refusals(admission, PACE_REFUSALS);
     g_source_set_ready_time(source, admission->refusals.length > 0
@@ -243,6 +379,16 @@ static gboolean pace_dispatch(GSource *source, GSourceFunc callback, gpointer da
 
 static GSourceFuncs pace_funcs = {.dispatch = pace_dispatch};
 
+static GSource *new_source(VbAdmission *admission, GSourceFuncs *funcs, const char *name)
+{
+    GSource *source = g_source_new(funcs, sizeof(AdmissionSource));
+
+    ((AdmissionSource *)source)->admission = admission;
+    g_source_set_static_name(source, name);
+    g_source_attach(source, g_main_context_get_thread_default());
+    return source;
+}
+
 VbAdmission *vb_admission_new(sd_bus *connection)
 {
     VbAdmission *admission = g_new0(VbAdmission, 1);
@@ -250,12 +396,11 @@ VbAdmission *vb_admission_new(sd_bus *connection)
     admission->connection = connection;
     admission->second = 1; /* a new sender's figures are of no second */
     admission->held = g_ptr_array_new_with_free_func((GDestroyNotify)vb_sender_unref);
-    admission->long_methods = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    admission->long_methods = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     g_queue_init(&admission->refusals);
-    admission->pace = g_source_new(&pace_funcs, sizeof(PaceSource));
-    ((PaceSource *)admission->pace)->admission = admission;
-    g_source_set_static_name(admission->pace, "refusals");
-    g_source_attach(admission->pace, g_main_context_get_thread_default());
+    g_queue_init(&admission->postponed);
+    admission->pace = new_source(admission, &pace_funcs, "refusals");
+    admission->turn = new_source(admission, &turn_funcs, "long calls");
     return admission;
 }
 
@@ -263,10 +408,13 @@ void vb_admission_free(VbAdmission *admission)
 {
     if (admission == NULL)
         return;
+    vb_admission_set_server(admission, NULL, NULL);
     send_refusals(admission, G_MAXUINT);
     sd_bus_slot_unref(admission->ping);
     g_source_destroy(admission->pace);
     g_source_unref(admission->pace);
+    g_source_destroy(admission->turn);
+    g_source_unref(admission->turn);
     g_ptr_array_unref(admission->held);
     forget_current(admission);
     g_hash_table_unref(admission->long_methods);

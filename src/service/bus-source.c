@@ -2,12 +2,19 @@
  *
  * sd-bus says before each poll which events and which time it waits for; the source passes that on
  * and lets sd-bus process what came: for a millisecond, so that other sources get their turn, but
- * not one message only, since the poll between two messages takes longer than most of them. */
+ * not one message only, since the poll between two messages takes longer than most of them.
+ *
+ * A bus that does not read what we send, because somebody else does not read what it has from us,
+ * hears no more answers from us either: nothing is read while much waits to be written. */
 #include "bus-source.h"
 
 #include <errno.h>
+#include <poll.h>
 
 #define DISPATCH_TIME 1000 /* µs; the message that is being processed is finished */
+
+/* Messages; the largest are replies of VB_REGISTRY_REPLY_MAX. Signals come on top. */
+#define UNSENT_MAX 8
 
 typedef struct {
     GSource source;
@@ -20,6 +27,13 @@ typedef struct {
     int fault; /* negative errno from a question of prepare, for dispatch to tell */
 } VbBusSource;
 
+static gboolean is_behind(sd_bus *bus)
+{
+    uint64_t unsent = 0;
+
+    return sd_bus_get_n_queued_write(bus, &unsent) >= 0 && unsent > UNSENT_MAX;
+}
+
 static gboolean bus_source_prepare(GSource *source, int *timeout)
 {
     VbBusSource *self = (VbBusSource *)source;
@@ -28,7 +42,9 @@ static gboolean bus_source_prepare(GSource *source, int *timeout)
 
     *timeout = -1;
     events = sd_bus_get_events(self->bus);
-    if (events >= 0) {
+    if (events >= 0 && is_behind(self->bus)) {
+        events = POLLOUT;
+    } else if (events >= 0) {
         int r = sd_bus_get_timeout(self->bus, &until);
         if (r < 0)
             events = r;
@@ -62,7 +78,8 @@ static gboolean bus_source_dispatch(GSource *source, GSourceFunc callback, gpoin
     if (r == 0) {
         do
             r = self->process(self->bus, self->data);
-        while (r > 0 && !g_source_is_destroyed(source) && g_get_monotonic_time() < end);
+        while (r > 0 && !g_source_is_destroyed(source) && !is_behind(self->bus) &&
+               g_get_monotonic_time() < end);
     }
     if (r >= 0 || r == -EBUSY)
         return G_SOURCE_CONTINUE;

@@ -59,7 +59,7 @@ static int bus_filter(sd_bus_message *message, void *data, sd_bus_error *ret_err
         return 0;
     if (is_read_for_nobody(message) ||
         (sender != NULL &&
-         vb_admission_refuses(bus->admission, sender, message, g_get_monotonic_time())))
+         vb_admission_holds(bus->admission, sender, message, g_get_monotonic_time())))
         return 1;
     return bus->filter != NULL && bus->filter(message, bus->filter_data);
 }
@@ -227,6 +227,12 @@ void vb_bus_set_closed_func(VbBus *bus, VbBusClosed closed, gpointer data)
 {
     bus->closed = closed;
     bus->closed_data = data;
+}
+
+void vb_bus_set_late_server(VbBus *bus, const VbAdmissionServer *server, gpointer data)
+{
+    if (bus->admission != NULL)
+        vb_admission_set_server(bus->admission, server, data);
 }
 
 void vb_bus_set_filter(VbBus *bus, VbBusFilter filter, gpointer data)

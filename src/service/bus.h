@@ -8,6 +8,7 @@
 #include <gio/gio.h>
 #include <systemd/sd-bus.h>
 
+#include "admission.h"
 #include "sender.h"
 
 typedef struct VbBus VbBus;
@@ -46,6 +47,9 @@ void vb_bus_set_closed_func(VbBus *bus, VbBusClosed closed, gpointer data);
 
 /* One filter; NULL takes it away. */
 void vb_bus_set_filter(VbBus *bus, VbBusFilter filter, gpointer data);
+
+/* Who serves calls that had to wait for their turn (admission.h); NULL takes it away. */
+void vb_bus_set_late_server(VbBus *bus, const VbAdmissionServer *server, gpointer data);
 
 /* Takes a well-known name, without queueing and without replacing its owner. A name that somebody
  * else owns is VB_ERROR_BUSY. */

@@ -391,11 +391,13 @@ gboolean vb_call_read(VbCall *call, GError **error, const char *types, ...)
 gboolean vb_call_read_strv(VbCall *call, GStrv *ret_strings, GError **error)
 {
     g_autoptr(GStrvBuilder) strings = g_strv_builder_new();
-    const char *string;
+    const char *string, *contents = "s";
     guint n = 0;
-    int r = sd_bus_message_enter_container(call->message, SD_BUS_TYPE_ARRAY, "s");
+    int r = sd_bus_message_peek_type(call->message, NULL, &contents);
 
-    while (r > 0 && (r = sd_bus_message_read_basic(call->message, 's', &string)) > 0) {
+    if (r > 0)
+        r = sd_bus_message_enter_container(call->message, SD_BUS_TYPE_ARRAY, contents);
+    while (r > 0 && (r = sd_bus_message_read_basic(call->message, *contents, &string)) > 0) {
         if (++n > VB_CALL_STRV_MAX)
             return vb_fail(error, VB_ERROR_LIMITS_EXCEEDED, "a list of %s has more than %d strings",
                            call->method->member, VB_CALL_STRV_MAX);

@@ -63,7 +63,7 @@ gpointer vb_call_data(VbCall *call);
 
 /* The next arguments, as sd_bus_message_read(); strings are borrowed from the message. */
 gboolean vb_call_read(VbCall *call, GError **error, const char *types, ...);
-/* The next argument, as; more than VB_CALL_STRV_MAX strings are VB_ERROR_LIMITS_EXCEEDED. */
+/* The next argument, as or ao; more than VB_CALL_STRV_MAX strings are VB_ERROR_LIMITS_EXCEEDED. */
 #define VB_CALL_STRV_MAX 1024
 gboolean vb_call_read_strv(VbCall *call, GStrv *ret_strings, GError **error);
 /* The last argument, options a{sv}; VB_ERROR_INVALID_ARGS. */

@@ -55,6 +55,10 @@ typedef void (*VbDescribe)(gpointer data, VbDetails *details);
  * changes nothing. message.h has what helps. */
 typedef void (*VbGetter)(sd_bus_message *reply, gpointer data);
 
+/* At most so many bytes are the values of all properties on the wire, padding included, without
+ * making them. It need not be exact. */
+typedef gsize (*VbBound)(gpointer data);
+
 typedef struct {
     const char *member;
     const char *in, *in_names;   /* signature, and one name for each argument, by spaces */
@@ -115,6 +119,7 @@ typedef struct {
     const VbProperty *properties; /* or NULL */
     const VbSignal *signals;      /* or NULL */
     VbDescribe describe;          /* or NULL; one of an object's interfaces has it */
+    VbBound bound;                /* or NULL: they are made, to be measured */
 } VbInterface;
 
 const VbMethod *vb_interface_find_method(const VbInterface *interface, const char *member);

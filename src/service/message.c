@@ -6,14 +6,30 @@
 
 #include <string.h>
 
+/* Which nearly all is; eight bytes at a time. */
+static gboolean is_ascii(const char *text, gsize length)
+{
+    guint64 bits = 0, word;
+
+    for (; length >= sizeof word; text += sizeof word, length -= sizeof word) {
+        memcpy(&word, text, sizeof word);
+        bits |= word;
+    }
+    for (; length > 0; text++, length--)
+        bits |= (guchar)*text;
+    return (bits & G_GUINT64_CONSTANT(0x8080808080808080)) == 0;
+}
+
 void vb_message_append_string(sd_bus_message *message, const char *value)
 {
     g_autofree char *valid = NULL;
+    gsize length;
 
     if (value == NULL)
         value = "";
-    if (!g_utf8_validate(value, -1, NULL))
-        value = valid = g_utf8_make_valid(value, -1);
+    length = strlen(value);
+    if (!is_ascii(value, length) && !g_utf8_validate_len(value, length, NULL))
+        value = valid = g_utf8_make_valid(value, (gssize)length);
     sd_bus_message_append_basic(message, SD_BUS_TYPE_STRING, value);
 }
 

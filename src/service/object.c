@@ -135,7 +135,7 @@ int vb_object_append(const VbObject *object, sd_bus_message *message)
 }
 
 /* On a message that is never sent. */
-gsize vb_object_measure(const VbObject *object, sd_bus *bus)
+static gsize measure(const VbObject *object, sd_bus *bus)
 {
     sd_bus_message *message = NULL;
     gsize size = 0;
@@ -148,4 +148,46 @@ gsize vb_object_measure(const VbObject *object, sd_bus *bus)
         size = vb_message_body_size(message, G_MAXSIZE);
     sd_bus_message_unref(message);
     return (size + 7) & ~(gsize)7;
+}
+
+/* What stands around a key of a dictionary, at most: padding, its length, its NUL; and behind it
+ * another's length and padding, or a signature's. */
+#define FRAME 22
+
+static gsize frames_of(const VbInterface *interface)
+{
+    gsize size = strlen(interface->name) + FRAME;
+
+    for (const VbProperty *p = interface->properties; p != NULL && p->name != NULL; p++)
+        size += strlen(p->name) + strlen(p->signature) + FRAME;
+    return size;
+}
+
+/* 0: one of its interfaces has no bound. */
+static gsize bound(const VbObject *object)
+{
+    static const char standard[] = "org.freedesktop.DBus.Introspectable";
+    gsize size = strlen(object->path) + FRAME + 3 * (sizeof standard + FRAME);
+
+    for (guint i = 0; i < object->n_facets; i++) {
+        const VbInterface *interface = object->facets[i].interface;
+
+        if (interface->bound == NULL && interface->properties != NULL)
+            return 0;
+        size += frames_of(interface);
+        if (interface->bound != NULL)
+            size += interface->bound(object->data);
+    }
+    return size;
+}
+
+gsize vb_object_size(VbObject *object, sd_bus *bus)
+{
+    gsize size = bound(object);
+
+    if (size > 0)
+        return size;
+    if (object->size == 0)
+        object->size = measure(object, bus);
+    return object->size;
 }

@@ -18,7 +18,7 @@ struct VbObject {
     guint64 generation;
     gpointer data;
     GDestroyNotify data_free;
-    gsize size; /* in GetManagedObjects; 0: to be measured */
+    gsize size; /* in GetManagedObjects, where that is measured; 0: not yet */
     guint n_facets;
     VbFacet facets[];
 };
@@ -35,5 +35,6 @@ VbFacet *vb_object_facet(VbObject *object, const VbInterface *interface);
 
 /* The dict entry of vb_registry_append_object(); negative errno. */
 int vb_object_append(const VbObject *object, sd_bus_message *message);
-/* Its size, measured now. */
-gsize vb_object_measure(const VbObject *object, sd_bus *bus);
+/* At most so many bytes are that, alignment included: bounded by its interfaces, or measured and
+ * kept until it changes. */
+gsize vb_object_size(VbObject *object, sd_bus *bus);

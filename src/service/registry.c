@@ -40,7 +40,6 @@ struct VbRegistry {
     guint n_objects;
     guint64 generation;
     gboolean quiet;
-    gboolean enumerate_all; /* GetManagedObjects is being answered, not Introspect */
     VbDirtySet *dirty;
     GQueue calls; /* of VbCall */
 };
@@ -115,22 +114,30 @@ guint vb_registry_size(VbRegistry *registry)
     return registry->n_objects;
 }
 
-static gboolean list_child(gpointer name, gpointer value, gpointer data)
+/* The first child whose path comes behind `after`; NULL: there is none. */
+static GTreeNode *node_first_behind(Node *node, const char *after)
 {
-    Node *node = value;
+    gsize length = strlen(node->path);
 
-    if (node->object != NULL)
-        g_ptr_array_add(data, node->path);
-    return FALSE;
+    if (node->children == NULL)
+        return NULL;
+    if (strncmp(after, node->path, length) == 0 && after[length] == '/')
+        return g_tree_upper_bound(node->children, after + length + 1);
+    return strcmp(after, node->path) <= 0 ? g_tree_node_first(node->children) : NULL;
 }
 
-GPtrArray *vb_registry_list(VbRegistry *registry, const char *parent)
+GPtrArray *vb_registry_list(VbRegistry *registry, const char *parent, const char *after, guint most)
 {
     Node *node = g_hash_table_lookup(registry->nodes, parent);
+    GTreeNode *at = node != NULL ? node_first_behind(node, after) : NULL;
     GPtrArray *paths = g_ptr_array_new();
 
-    if (node != NULL)
-        node_each_child(node, list_child, paths);
+    for (; at != NULL && paths->len < most; at = g_tree_node_next(at)) {
+        const Node *child = g_tree_node_value(at);
+
+        if (child->object != NULL)
+            g_ptr_array_add(paths, child->path);
+    }
     return paths;
 }
 
@@ -155,16 +162,6 @@ static gboolean enumerate_child(gpointer name, gpointer value, gpointer data)
     return FALSE;
 }
 
-static gboolean enumerate_below(gpointer name, gpointer value, gpointer data)
-{
-    Node *node = value;
-
-    if (node->object != NULL)
-        g_ptr_array_add(data, strdup(node->path));
-    node_each_child(node, enumerate_below, data);
-    return FALSE;
-}
-
 /* The paths are malloc'ed: sd-bus frees them. */
 static int on_enumerate(sd_bus *bus, const char *prefix, void *data, char ***ret_nodes,
                         sd_bus_error *ret_error)
@@ -176,7 +173,7 @@ static int on_enumerate(sd_bus *bus, const char *prefix, void *data, char ***ret
     if (node == NULL)
         return 0;
     paths = g_ptr_array_new();
-    node_each_child(node, registry->enumerate_all ? enumerate_below : enumerate_child, paths);
+    node_each_child(node, enumerate_child, paths);
     g_ptr_array_add(paths, NULL);
     *ret_nodes = (char **)g_ptr_array_free(paths, FALSE);
     return 0;
@@ -202,35 +199,124 @@ static int on_property(sd_bus *bus, const char *path, const char *interface, con
     return 1;
 }
 
-/* Before sd-bus answers reads by itself, and before any handler: all that changed is told. */
-static gboolean on_filter(sd_bus_message *message, gpointer data)
+/* --- GetManagedObjects --- */
+
+/* Does everything fit into one message? */
+static gboolean fits_message(VbRegistry *registry)
 {
-    VbRegistry *registry = data;
     GHashTableIter iter;
     Node *node;
     gsize size = 0;
 
-    vb_registry_flush(registry);
-    registry->enumerate_all =
-        sd_bus_message_is_method_call(message, "org.freedesktop.DBus.ObjectManager",
-                                      "GetManagedObjects") > 0;
-    if (!registry->enumerate_all ||
-        g_strcmp0(sd_bus_message_get_path(message), VB_REGISTRY_PREFIX) != 0)
-        return FALSE;
     g_hash_table_iter_init(&iter, registry->nodes);
     while (size <= VB_REGISTRY_REPLY_MAX &&
            g_hash_table_iter_next(&iter, NULL, (gpointer *)&node)) {
         if (node->object != NULL)
             size += vb_registry_object_size(registry, node->object);
     }
-    if (size <= VB_REGISTRY_REPLY_MAX)
+    return size <= VB_REGISTRY_REPLY_MAX;
+}
+
+static gboolean append_below(gpointer name, gpointer value, gpointer data)
+{
+    Node *node = value;
+
+    if (node->object != NULL)
+        vb_object_append(node->object, data);
+    node_each_child(node, append_below, data);
+    return FALSE;
+}
+
+/* By the encoder that GetObjects uses, too. sd-bus would ask find for each interface at each object
+ * and look each property up, and cannot say that it is too much. */
+static void reply_managed_objects(VbRegistry *registry, sd_bus_message *call)
+{
+    sd_bus_message *reply = NULL;
+
+    if (!fits_message(registry)) {
+        sd_bus_reply_method_errorf(call, vb_error_info(VB_ERROR_LIMITS_EXCEEDED)->bus_name,
+                                   "%u objects do not fit into one message: read them in pages "
+                                   "with org.virtbus1.Manager.GetObjects",
+                                   registry->n_objects);
+        return;
+    }
+    if (sd_bus_message_new_method_return(call, &reply) >= 0 &&
+        sd_bus_message_open_container(reply, SD_BUS_TYPE_ARRAY, "{oa{sa{sv}}}") >= 0) {
+        node_each_child(g_hash_table_lookup(registry->nodes, VB_REGISTRY_PREFIX), append_below,
+                        reply);
+        sd_bus_message_close_container(reply);
+    }
+    if (reply == NULL || sd_bus_send(NULL, reply, NULL) < 0)
+        sd_bus_reply_method_errorf(call, vb_error_info(VB_ERROR_FAILED)->bus_name,
+                                   "the objects could not be described");
+    sd_bus_message_unref(reply);
+}
+
+static gboolean is_get_managed_objects(sd_bus_message *message)
+{
+    return sd_bus_message_is_method_call(message, "org.freedesktop.DBus.ObjectManager",
+                                         "GetManagedObjects") > 0 &&
+           g_strcmp0(sd_bus_message_get_path(message), VB_REGISTRY_PREFIX) == 0 &&
+           sd_bus_message_is_empty(message) > 0;
+}
+
+/* Before sd-bus answers reads by itself, and before any handler: all that changed is told. */
+static gboolean on_filter(sd_bus_message *message, gpointer data)
+{
+    VbRegistry *registry = data;
+
+    vb_registry_flush(registry);
+    if (!is_get_managed_objects(message))
         return FALSE;
-    sd_bus_reply_method_errorf(message, vb_error_info(VB_ERROR_LIMITS_EXCEEDED)->bus_name,
-                               "%u objects do not fit into one message: read them in pages with "
-                               "org.virtbus1.Manager.GetObjects",
-                               registry->n_objects);
+    reply_managed_objects(registry, message);
     return TRUE;
 }
+
+/* --- calls that had to wait for their turn --- */
+
+/* NULL: there is no such method now, or it does not take that. */
+static const VbMethod *find_method(VbRegistry *registry, sd_bus_message *call, VbFacet **ret_facet)
+{
+    VbObject *object = vb_registry_lookup(registry, sd_bus_message_get_path(call));
+    const char *name = sd_bus_message_get_interface(call);
+
+    for (guint i = 0; object != NULL && i < object->n_facets; i++) {
+        const VbInterface *interface = object->facets[i].interface;
+        const VbMethod *method;
+
+        if (g_strcmp0(interface->name, name) != 0)
+            continue;
+        method = vb_interface_find_method(interface, sd_bus_message_get_member(call));
+        *ret_facet = &object->facets[i];
+        return method != NULL && sd_bus_message_has_signature(call, method->in) > 0 ? method : NULL;
+    }
+    return NULL;
+}
+
+static gboolean can_serve_late(sd_bus_message *call, gpointer data)
+{
+    VbFacet *facet;
+
+    return is_get_managed_objects(call) || find_method(data, call, &facet) != NULL;
+}
+
+/* sd-bus gives no message to a method a second time. */
+static void serve_late(sd_bus_message *call, gpointer data)
+{
+    const VbMethod *method;
+    VbFacet *facet;
+
+    if (on_filter(call, data))
+        return;
+    method = find_method(data, call, &facet);
+    if (method != NULL)
+        vb_call_dispatch(facet, method, call);
+    else
+        sd_bus_reply_method_errorf(call, vb_error_info(VB_ERROR_UNKNOWN_OBJECT)->bus_name,
+                                   "object %s is gone", sd_bus_message_get_path(call));
+}
+
+static const VbAdmissionServer late_server = {can_serve_late, serve_late};
 
 /* --- changes --- */
 
@@ -404,9 +490,7 @@ gboolean vb_registry_append_object(VbRegistry *registry, sd_bus_message *message
 
 gsize vb_registry_object_size(VbRegistry *registry, VbObject *object)
 {
-    if (object->size == 0)
-        object->size = vb_object_measure(object, vb_bus_connection(registry->bus));
-    return object->size;
+    return vb_object_size(object, vb_bus_connection(registry->bus));
 }
 
 /* --- the registry --- */
@@ -465,6 +549,7 @@ VbRegistry *vb_registry_new(VbBus *bus, VbAuthority *authority, GError **error)
         return NULL;
     }
     vb_bus_set_filter(bus, on_filter, registry);
+    vb_bus_set_late_server(bus, &late_server, registry);
     return g_steal_pointer(&registry);
 }
 
@@ -489,6 +574,7 @@ void vb_registry_free(VbRegistry *registry)
     vb_registry_flush(registry);
     while ((link = g_queue_peek_head_link(&registry->calls)) != NULL)
         vb_call_abandon(link->data);
+    vb_bus_set_late_server(registry->bus, NULL, NULL);
     vb_bus_set_filter(registry->bus, NULL, NULL);
     sd_bus_slot_unref(registry->enumerator_slot);
     sd_bus_slot_unref(registry->manager_slot);

@@ -19,6 +19,10 @@
 #define VB_REGISTRY_PREFIX "/org/virtbus1"
 /* GetManagedObjects answers LimitsExceeded above this many bytes (and names GetObjects). */
 #define VB_REGISTRY_REPLY_MAX (24u * 1024 * 1024)
+/* A page of GetObjects has no more bytes, unless one object alone does, and no more objects: some
+ * milliseconds. */
+#define VB_REGISTRY_PAGE_MAX (1024 * 1024)
+#define VB_REGISTRY_PAGE_OBJECTS_MAX 1024
 /* Calls that may wait for their answer at once; more are LimitsExceeded. */
 #define VB_REGISTRY_CALLS_MAX 4096
 
@@ -60,9 +64,12 @@ void vb_registry_remove(VbRegistry *registry, VbObject *object);
 VbObject *vb_registry_lookup(VbRegistry *registry, const char *path);
 guint vb_registry_size(VbRegistry *registry);
 
-/* The paths of the objects directly below parent (e.g. "/org/virtbus1/domain"), sorted by strcmp;
- * free with g_ptr_array_unref(). The paths are borrowed from the objects. */
-GPtrArray *vb_registry_list(VbRegistry *registry, const char *parent);
+/* The paths of the objects directly below parent (e.g. "/org/virtbus1/domain"), sorted by strcmp:
+ * at most so many of those that come behind the path `after`, be there such an object or not; "":
+ * from the first on. Takes no longer when there are more. Free with g_ptr_array_unref(); the paths
+ * are borrowed from the objects. */
+GPtrArray *vb_registry_list(VbRegistry *registry, const char *parent, const char *after,
+                            guint most);
 
 const char *vb_object_path(const VbObject *object);
 gpointer vb_object_data(const VbObject *object);
@@ -106,6 +113,6 @@ void vb_registry_emit_message(VbRegistry *registry, sd_bus_message *message);
 gboolean vb_registry_append_object(VbRegistry *registry, sd_bus_message *message, VbObject *object,
                                    GError **error);
 
-/* How many bytes vb_registry_append_object() adds, alignment rounded up. Kept until the object
- * changes. */
+/* At most so many bytes are added by vb_registry_append_object(), alignment included; exactly so
+ * many, rounded up to 8, where an interface of the object has no VbBound. */
 gsize vb_registry_object_size(VbRegistry *registry, VbObject *object);

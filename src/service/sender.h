@@ -24,6 +24,7 @@ typedef struct {
     guint calls;           /* in that second */
     guint in_round;        /* calls in that round */
     gint64 long_time;      /* µs of its long calls in that second */
+    guint postponed;       /* calls that wait for their turn */
     gboolean held;
 } VbSenderLoad;
 

@@ -6,6 +6,7 @@
 
 #include <gio/gunixfdlist.h>
 #include <string.h>
+#include <systemd/sd-bus.h>
 #include <unistd.h>
 
 #define LIMITS "org.freedesktop.DBus.Error.LimitsExceeded"
@@ -32,7 +33,8 @@ typedef struct {
     const char *path, *interface, *member;
     GVariant *params; /* or NULL */
     guint window;     /* calls in flight */
-    guint enough;     /* refusals to wait for */
+    guint enough;     /* refusals to wait for; with turns, answers */
+    gboolean turns;   /* nothing is refused: calls wait for their turn */
     guint in_flight;
     guint served, refused;
     gboolean stopped;
@@ -83,7 +85,7 @@ static void run_flood(VbBusFixture *fixture, Flooder *flooder)
 
     flooder->connection = vb_bus_client_connection(client);
     flood(flooder);
-    for (; flooder->refused < flooder->enough; n++) {
+    for (; (flooder->turns ? flooder->served : flooder->refused) < flooder->enough; n++) {
         g_autofree char *version =
             vb_bus_client_get_string(victim, VB_PATH_MANAGER, VB_IFACE_MANAGER, "Version");
         g_assert_cmpint(g_get_monotonic_time(), <, deadline);
@@ -93,6 +95,9 @@ static void run_flood(VbBusFixture *fixture, Flooder *flooder)
     g_test_message("%u served, %u refused; meanwhile %u calls of another", flooder->served,
                    flooder->refused, n);
     g_assert_cmpuint(flooder->served, >, 0);
+    g_assert_cmpuint(n, >, 0);
+    if (flooder->turns)
+        g_assert_cmpuint(flooder->refused, ==, 0);
     for (gboolean calm = FALSE; !calm;) { /* each refusal takes its time */
         g_autoptr(GVariant) reply = g_dbus_connection_call_sync(
             flooder->connection, VB_BUS_NAME, VB_PATH_MANAGER, VB_IFACE_PEER, "Ping", NULL, NULL,
@@ -140,12 +145,27 @@ static void test_long_calls(VbBusFixture *fixture)
                        .interface = VB_IFACE_MANAGER,
                        .member = "DefineDomain",
                        .window = 16,
-                       .enough = 100};
+                       .enough = 100,
+                       .turns = TRUE};
 
     while (xml->len < 60 * 1024)
         g_string_append(xml, "<x/>");
     g_string_append(xml, "</domain>");
     params = flooder.params = g_variant_ref_sink(text_params(xml->str));
+    run_flood(fixture, &flooder);
+}
+
+/* Everything, again and again: it is given, and others are served meanwhile. */
+static void test_everything(VbBusFixture *fixture)
+{
+    Flooder flooder = {.path = VB_PATH_ROOT,
+                       .interface = VB_IFACE_OBJECT_MANAGER,
+                       .member = "GetManagedObjects",
+                       .window = 4,
+                       .enough = 20,
+                       .turns = TRUE};
+
+    define_many(fixture, 20, 100000);
     run_flood(fixture, &flooder);
 }
 
@@ -167,6 +187,59 @@ static void test_no_reply(VbBusFixture *fixture)
     }
     g_assert_true(g_dbus_connection_flush_sync(connection, NULL, NULL));
     version = vb_bus_client_get_string(client, VB_PATH_MANAGER, VB_IFACE_MANAGER, "Version");
+}
+
+static int on_nothing(sd_bus_message *reply, void *data, sd_bus_error *error)
+{
+    return 0;
+}
+
+/* ---- readers that do not read -----------------------------------------------------------------
+ */
+
+static gsize daemon_memory(VbBusFixture *fixture)
+{
+    g_autofree char *path =
+        g_strdup_printf("/proc/%d/statm", (int)vb_bus_fixture_daemon_pid(fixture));
+    g_autofree char *statm = NULL;
+    g_auto(GStrv) pages = NULL;
+
+    g_assert_true(g_file_get_contents(path, &statm, NULL, NULL));
+    pages = g_strsplit(statm, " ", 3);
+    return g_ascii_strtoull(pages[1], NULL, 10) * (gsize)getpagesize();
+}
+
+/* A connection that asks and never reads: its own socket fills, the bus keeps the rest, up to its
+ * own limit, and we keep nothing. Another still gets everything. */
+static void test_never_reads(VbBusFixture *fixture)
+{
+    VbBusClient *client = vb_bus_fixture_client(fixture);
+    sd_bus *deaf = NULL;
+    gsize before;
+
+    define_many(fixture, 10, 100000);
+    g_assert_cmpint(sd_bus_new(&deaf), >=, 0);
+    g_assert_cmpint(sd_bus_set_address(deaf, vb_bus_fixture_address(fixture)), >=, 0);
+    g_assert_cmpint(sd_bus_set_bus_client(deaf, TRUE), >=, 0);
+    g_assert_cmpint(sd_bus_start(deaf), >=, 0);
+    g_assert_cmpint(
+        sd_bus_add_match(deaf, NULL, "type='signal',sender='" VB_BUS_NAME "'", NULL, NULL), >=, 0);
+    before = daemon_memory(fixture);
+    for (guint i = 0; i < 80; i++) { /* 80 MiB of answers */
+        g_assert_cmpint(
+            sd_bus_call_method_async(deaf, NULL, VB_BUS_NAME, VB_PATH_ROOT, VB_IFACE_OBJECT_MANAGER,
+                                     "GetManagedObjects", on_nothing, NULL, ""),
+            >=, 0);
+        g_assert_cmpint(sd_bus_flush(deaf), >=, 0);
+    }
+    for (guint i = 0; i < 200; i++) {
+        g_autofree char *version =
+            vb_bus_client_get_string(client, VB_PATH_MANAGER, VB_IFACE_MANAGER, "Version");
+    }
+    vb_bus_client_sync(client);
+    g_assert_cmpuint(daemon_memory(fixture), <, before + 40 * MIB);
+    sd_bus_close_unref(deaf);
+    vb_bus_client_sync(client);
 }
 
 /* ---- messages that are too large --------------------------------------------------------------
@@ -466,12 +539,25 @@ static void run(gconstpointer test)
 
 #define ADD(name, test) g_test_add_data_func("/limits/" name, test, run)
 
+/* What is freed is to be free, so that the daemon's memory tells what it keeps. */
+static void keep_no_quarantine(void)
+{
+    const char *options = g_getenv("ASAN_OPTIONS");
+    g_autofree char *more =
+        g_strconcat(options != NULL ? options : "", ":quarantine_size_mb=4", NULL);
+
+    g_setenv("ASAN_OPTIONS", more, TRUE);
+}
+
 int main(int argc, char **argv)
 {
+    keep_no_quarantine();
     g_test_init(&argc, &argv, NULL);
     ADD("flood", test_flood);
     ADD("long-calls", test_long_calls);
+    ADD("everything", test_everything);
     ADD("no-reply", test_no_reply);
+    ADD("never-reads", test_never_reads);
     ADD("document", test_document);
     ADD("oversized", test_oversized);
     ADD("options", test_options);

@@ -104,7 +104,7 @@ static void check_there(Service *service, const char *path, gboolean there)
 /* All that are said to be below it are. */
 static void check_list(Service *service, const char *path)
 {
-    g_autoptr(GPtrArray) paths = vb_registry_list(service->peer->registry, path);
+    g_autoptr(GPtrArray) paths = vb_registry_list(service->peer->registry, path, "", G_MAXUINT);
     gsize length = strlen(path);
 
     for (guint i = 0; i < paths->len; i++) {
@@ -229,7 +229,8 @@ static void check_uuid(Service *service, const char *uuid)
 
     if (!def)
         return;
-    g_autoptr(VbDomain) domain = vb_domain_new(service->host, &host_driver, def, 0);
+    g_autoptr(VbDomain) domain =
+        vb_domain_new(service->host, &host_driver, def->uuid, def->name, 0);
     g_autofree char *path = vb_domain_path(domain);
     g_assert(sd_bus_object_path_is_valid(path));
     g_assert_cmpuint(strlen(path), ==, strlen(VB_DOMAIN_PATH_PREFIX "/") + 36);

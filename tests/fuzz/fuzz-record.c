@@ -31,7 +31,7 @@ static void set_up(Fixture *f)
     f->paths = vb_paths_new(f->root, FALSE);
     f->store = vb_store_new();
     f->host = vb_host_new(f->paths, f->store, &events, NULL);
-    f->domain = vb_domain_new(f->host, &host_driver, def, 0);
+    f->domain = vb_domain_new(f->host, &host_driver, def->uuid, def->name, 0);
     /* Everything in one directory, which is there. */
     g_free(f->domain->run_dir);
     f->domain->run_dir = g_strdup(f->root);

@@ -168,7 +168,7 @@ static gboolean update(VbNetwork *network, VbNetworkSection section, VbNetworkUp
 
     vb_network_update_async(network, &change, bridge_host_keep, &result);
     VB_WAIT_FOR(result);
-    return vb_network_update_finish(network, result, NULL, NULL, error);
+    return vb_network_update_finish(result, NULL, NULL, error);
 }
 
 static void must_update(VbNetwork *network, VbNetworkSection section, VbNetworkUpdate command,

@@ -385,6 +385,33 @@ static void test_verdicts(void)
     g_assert_cmpstr(vb_mock_get_calls(mock), ==, calls);
 }
 
+static void return_stats(VbMock *mock, GDBusMethodInvocation *invocation, gpointer path)
+{
+    g_dbus_method_invocation_return_value(
+        invocation,
+        g_variant_new_parsed("({%o: {'state.state': <'running'>, 'cpu.time': <uint64 5>}, "
+                             "objectpath '/new': @a{sv} {}},)",
+                             path));
+}
+
+static void test_domstats(void)
+{
+    g_autoptr(VbMock) mock = vb_mock_new();
+    const char *path = vb_mock_add_domain(mock, 2, "vm", "running");
+    g_autofree char *calls = NULL;
+
+    vb_mock_add_domain(mock, 0, "gone", "shut-off");
+    vb_mock_on(mock, "GetStats", return_stats, (gpointer)path);
+    run_and_assert(mock, "domstats", 0, "Domain: 'vm'\n  state.state=running\n  cpu.time=5\n\n",
+                   "");
+    run_and_assert(mock, "--json domstats vm --cpu-total --state", 0,
+                   "[{\"state.state\":\"running\",\"cpu.time\":5,\"Name\":\"vm\"}]\n", "");
+    calls = g_strdup_printf("GetStats ([], [], {})\n"
+                            "GetStats (['%s'], ['state', 'cpu-total'], {})\n",
+                            path);
+    g_assert_cmpstr(vb_mock_get_calls(mock), ==, calls);
+}
+
 static void return_xml(VbMock *mock, GDBusMethodInvocation *invocation, gpointer data)
 {
     g_dbus_method_invocation_return_value(invocation, g_variant_new("(s)", data));
@@ -927,6 +954,7 @@ int main(int argc, char **argv)
     g_test_add_func("/cli/bus/verdicts", test_verdicts);
     g_test_add_func("/cli/bus/list", test_list);
     g_test_add_func("/cli/bus/list-json", test_list_json);
+    g_test_add_func("/cli/bus/domstats", test_domstats);
     g_test_add_func("/cli/bus/lookup", test_lookup);
     g_test_add_func("/cli/bus/no-daemon", test_no_daemon);
     g_test_add_func("/cli/bus/usage-errors-call-nobody", test_usage_errors_call_nobody);

@@ -177,6 +177,12 @@ void core_fixture_announce(CoreFixture *fixture)
     vb_host_announce(fixture->host);
 }
 
+void core_fixture_end(CoreFixture *fixture)
+{
+    g_clear_pointer(&fixture->host, vb_host_free);
+    g_clear_pointer(&fixture->store, vb_store_free);
+}
+
 static CoreFixture *new_below(char *root)
 {
     CoreFixture *fixture = g_new0(CoreFixture, 1);

@@ -33,6 +33,9 @@ void core_fixture_exit(CoreFixture *fixture) G_GNUC_NORETURN;
 void core_fixture_load(CoreFixture *fixture);
 void core_fixture_announce(CoreFixture *fixture);
 
+/* The host ends as it should; core_fixture_load() makes the next one. */
+void core_fixture_end(CoreFixture *fixture);
+
 /* Lets that much time pass with the main loop running. */
 void core_fixture_run_for(guint ms);
 

@@ -91,7 +91,7 @@ static VbDiskSource *image_of(Fixture *fixture, const char *name, VbDiskFormat f
 
 static VbDiskSource *detect(Fixture *fixture, const VbDiskSource *image, GError **error)
 {
-    vb_image_chain_detect_async(image, NULL, NULL, answered, fixture);
+    vb_image_chain_detect_async(image, NULL, NULL, NULL, answered, fixture);
     g_autoptr(GAsyncResult) result = wait_answer(fixture);
     return vb_image_chain_detect_finish(result, error);
 }
@@ -235,7 +235,7 @@ static void test_cancelled(Fixture *fixture, gconstpointer data)
 
     /* Nobody writes into this pipe: the read of it would never end. */
     run(fixture, "mkfifo top");
-    vb_image_chain_detect_async(top, NULL, cancellable, answered, fixture);
+    vb_image_chain_detect_async(top, NULL, NULL, cancellable, answered, fixture);
     g_timeout_add_once(100, (GSourceOnceFunc)g_cancellable_cancel, cancellable);
     g_autoptr(GAsyncResult) result = wait_answer(fixture);
     g_assert_null(vb_image_chain_detect_finish(result, &error));

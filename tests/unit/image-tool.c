@@ -67,7 +67,7 @@ static void test_all(void)
         VbDiskSource *image = vb_disk_source_new(VB_DISK_SOURCE_FILE, VB_DISK_FORMAT_QCOW2);
         image->path = g_build_filename(directory, cases[i].name, NULL);
         g_assert_true(g_file_set_contents(image->path, "", 0, NULL));
-        vb_image_chain_detect_async(image, NULL, NULL, answered, &cases[i]);
+        vb_image_chain_detect_async(image, NULL, NULL, NULL, answered, &cases[i]);
         vb_disk_source_free(image);
     }
     for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {

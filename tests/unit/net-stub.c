@@ -314,7 +314,7 @@ static void on_updated(GObject *source, GAsyncResult *result, gpointer user_data
     g_autoptr(GError) error = NULL;
     gboolean live = FALSE, stored = FALSE;
 
-    if (vb_network_update_finish(NULL, result, &live, &stored, &error))
+    if (vb_network_update_finish(result, &live, &stored, &error))
         stub_note(update->net->stub, "updated%s%s", live ? " live" : "", stored ? " stored" : "");
     stub_log_reply(update->reply, error);
 }

@@ -53,8 +53,8 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Test, test_close)
 /* A call that takes `time` µs. */
 static gboolean served(Test *test, const char *sender, gint64 time)
 {
-    gboolean refused = vb_admission_refuses(test->admission, vb_senders_get(test->senders, sender),
-                                            test->call, test->now);
+    gboolean refused = vb_admission_holds(test->admission, vb_senders_get(test->senders, sender),
+                                          test->call, test->now);
 
     if (!refused)
         test->now += time;
@@ -159,8 +159,8 @@ static void test_closed_loops(void)
     }
 }
 
-/* Those who have had enough are refused what takes so long; others when hardly any time is left;
- * root never. */
+/* Without anybody who could serve it later: those who have had enough are refused what takes so
+ * long; others when hardly any time is left; root never. */
 static void test_long_calls(void)
 {
     g_auto(Test) test;
@@ -171,8 +171,8 @@ static void test_long_calls(void)
     n = burst(&test, ":1.1", 100, 100000);
     g_assert_cmpuint(n, ==, VB_ADMISSION_LONG_TIME_MAX / 100000 + 1);
     g_assert_true(served(&test, ":1.2", 10));
-    g_assert_false(vb_admission_refuses(test.admission, vb_senders_get(test.senders, ":1.1"),
-                                        test.other_call, test.now));
+    g_assert_false(vb_admission_holds(test.admission, vb_senders_get(test.senders, ":1.1"),
+                                      test.other_call, test.now));
 
     n = burst(&test, ":1.3", 100, 100000);
     g_assert_cmpuint(n, ==, 1); /* what is more than its share, with the others' */
@@ -185,6 +185,91 @@ static void test_long_calls(void)
     g_assert_true(served(&test, ":1.2", 10));
 }
 
+/* ---- turns ---- */
+
+static gboolean can_wait(sd_bus_message *call, gpointer served)
+{
+    return g_str_equal(sd_bus_message_get_member(call), "X");
+}
+
+static void serve(sd_bus_message *call, gpointer served)
+{
+    uint64_t number = 0;
+
+    g_assert_cmpint(sd_bus_message_get_cookie(call, &number), >=, 0);
+    g_string_append_printf(served, "%u ", (guint)number);
+}
+
+static const VbAdmissionServer server = {can_wait, serve};
+
+/* One more call of X, that is to be known by its number. */
+static gboolean held(Test *test, const char *sender, guint number)
+{
+    g_autofree char *text = g_strdup_printf("%u", number);
+    sd_bus_message *call = NULL;
+    gboolean is_held;
+
+    g_assert_cmpint(sd_bus_message_new_method_call(vb_bus_connection(test->peer->bus), &call, NULL,
+                                                   "/x", "org.example", "X"),
+                    >=, 0);
+    g_assert_cmpint(sd_bus_message_set_expect_reply(call, FALSE), >=, 0);
+    g_assert_cmpint(sd_bus_message_seal(call, number, 0), >=, 0);
+    is_held =
+        vb_admission_holds(test->admission, vb_senders_get(test->senders, sender), call, test->now);
+    if (!is_held)
+        vb_admission_message_done(test->admission, 10);
+    sd_bus_message_unref(call);
+    return is_held;
+}
+
+/* After a long call its like wait, and then each sender has its turn, however many one has sent;
+ * what follows of the same sender keeps its order. */
+static void test_turns(void)
+{
+    g_autoptr(GString) order = g_string_new(NULL);
+    g_auto(Test) test;
+
+    test_open(&test);
+    vb_admission_set_server(test.admission, &server, order);
+    served(&test, ":1.2", 10);
+    g_assert_true(served(&test, ":1.1", 100000));
+    for (guint i = 11; i <= 14; i++)
+        g_assert_true(held(&test, ":1.1", i));
+    g_assert_true(held(&test, ":1.2", 21));
+    g_assert_true(held(&test, ":1.2", 22));
+    g_assert_true(held(&test, ":1.3", 31));
+    VB_WAIT_FOR(order->len >= 7 * 3);
+    g_assert_cmpstr(order->str, ==, "11 21 31 12 22 13 14 ");
+}
+
+/* What waits is bounded, of one sender and of all; and it does not outlive who would serve it. */
+static void test_turns_limit(void)
+{
+    g_autoptr(GString) order = g_string_new(NULL);
+    g_auto(Test) test;
+    guint n = 0, senders = 0;
+
+    test_open(&test);
+    vb_admission_set_server(test.admission, &server, order);
+    served(&test, ":1.2", 10);
+    g_assert_true(served(&test, ":1.1", 100000));
+    while (n < VB_ADMISSION_POSTPONED_SENDER_MAX && held(&test, ":1.1", 100 + n))
+        n++;
+    g_assert_cmpuint(n, ==, VB_ADMISSION_POSTPONED_SENDER_MAX);
+    g_assert_false(held(&test, ":1.1", 200));
+    for (gboolean more = TRUE; more; senders++) {
+        g_autofree char *name = g_strdup_printf(":2.%u", senders);
+
+        more = held(&test, name, 1);
+        n += more;
+    }
+    g_assert_cmpuint(n, ==, VB_ADMISSION_POSTPONED_MAX);
+    vb_admission_set_server(test.admission, NULL, NULL);
+    g_assert_cmpuint(vb_senders_get(test.senders, ":1.1")->load.postponed, ==, 0);
+    peer_settle(test.peer);
+    g_assert_cmpuint(order->len, ==, 0);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -195,5 +280,7 @@ int main(int argc, char **argv)
     g_test_add_func("/service/admission/calms-down", test_calms_down);
     g_test_add_func("/service/admission/closed-loops", test_closed_loops);
     g_test_add_func("/service/admission/long-calls", test_long_calls);
+    g_test_add_func("/service/admission/turns", test_turns);
+    g_test_add_func("/service/admission/turns-limit", test_turns_limit);
     return g_test_run();
 }

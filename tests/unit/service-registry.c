@@ -397,12 +397,57 @@ static void test_list(void)
     add(peer, "/org/virtbus1/thing/c", plain, &thing);
     add(peer, "/org/virtbus1/thing/a", plain, &thing);
     add(peer, "/org/virtbus1/thing/b/snapshot/x", plain, &thing);
-    none = vb_registry_list(peer->registry, "/org/virtbus1/nothing");
+    none = vb_registry_list(peer->registry, "/org/virtbus1/nothing", "", G_MAXUINT);
     g_assert_cmpuint(none->len, ==, 0);
-    things = vb_registry_list(peer->registry, "/org/virtbus1/thing");
+    things = vb_registry_list(peer->registry, "/org/virtbus1/thing", "", G_MAXUINT);
     g_assert_cmpuint(things->len, ==, 2);
     g_assert_cmpstr(things->pdata[0], ==, "/org/virtbus1/thing/a");
     g_assert_cmpstr(things->pdata[1], ==, "/org/virtbus1/thing/c");
+}
+
+/* The names of things behind a path, in one string. */
+static char *things_behind(Peer *peer, const char *after, guint most)
+{
+    g_autoptr(GPtrArray) things =
+        vb_registry_list(peer->registry, "/org/virtbus1/thing", after, most);
+    g_autoptr(GString) names = g_string_new(NULL);
+
+    for (guint i = 0; i < things->len; i++)
+        g_string_append(names, strrchr(things->pdata[i], '/') + 1);
+    return g_string_free(g_steal_pointer(&names), FALSE);
+}
+
+static void test_list_behind(void)
+{
+    static const struct {
+        const char *after;
+        guint most;
+        const char *names;
+    } cases[] = {
+        {"", 2, "ab"},
+        {"", 0, ""},
+        {"/org/virtbus1/thing/a", 9, "bd"},
+        {"/org/virtbus1/thing/b", 1, "d"},
+        {"/org/virtbus1/thing/c", 9, "d"}, /* which has gone */
+        {"/org/virtbus1/thing/b/x", 9, "d"},
+        {"/org/virtbus1/thing/d", 9, ""},
+        {"/org/virtbus1/thin", 9, "abd"},
+        {"/org/virtbus1/thing", 9, "abd"},
+        {"/org/virtbus1/thing0", 9, ""},
+        {"/org/virtbus1/other/z", 9, "abd"},
+        {"/org/virtbus1/will/a", 9, ""},
+    };
+    g_autoptr(Peer) peer = thing_peer();
+    Thing thing = {0};
+
+    add(peer, "/org/virtbus1/thing/a", plain, &thing);
+    add(peer, "/org/virtbus1/thing/b", plain, &thing);
+    add(peer, "/org/virtbus1/thing/d", plain, &thing);
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_autofree char *names = things_behind(peer, cases[i].after, cases[i].most);
+
+        g_assert_cmpstr(names, ==, cases[i].names);
+    }
 }
 
 static void test_mistakes(void)
@@ -573,6 +618,7 @@ int main(int argc, char **argv)
     g_test_add_func("/service/registry/append", test_append);
     g_test_add_func("/service/registry/add-remove", test_add_remove);
     g_test_add_func("/service/registry/list", test_list);
+    g_test_add_func("/service/registry/list-behind", test_list_behind);
     g_test_add_func("/service/registry/mistakes", test_mistakes);
     g_test_add_func("/service/registry/dirty-before-reply", test_dirty_before_reply);
     g_test_add_func("/service/registry/dirty-by-itself", test_dirty_by_itself);

@@ -547,7 +547,7 @@ static void start_next_target(GTask *task)
     }
     /* Only files are made; a block device and an NBD export are used as they are. */
     if (spec->reuse_external || spec->target->type != VB_DISK_SOURCE_FILE) {
-        vb_image_chain_detect_async(spec->target, vb_vm_access_gate(start->vm->access),
+        vb_image_chain_detect_async(spec->target, vb_vm_access_gate(start->vm->access), NULL,
                                     start->cancellable, start_chain_detected, g_object_ref(task));
         return;
     }

@@ -13,6 +13,7 @@
 #include "qmp-args.h"
 #include "words.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -230,8 +231,11 @@ VbImageInfo *vb_image_info_finish(GAsyncResult *result, GError **error)
 
 typedef struct {
     const VbImageGate *gate;
+    VbImageKnown *known; /* or NULL */
     VbDiskSource *chain; /* the result */
     VbDiskSource *image; /* where we are in it */
+    char *key;           /* of its header when it was looked at, or NULL */
+    GBytes *answer;      /* what was said of it, until the header has been looked at again */
     guint depth;         /* images from the top to `image` */
     gboolean found;      /* `image` was found, not given */
     gboolean done;       /* with `image` */
@@ -239,7 +243,10 @@ typedef struct {
 
 static void walk_free(Walk *walk)
 {
+    vb_image_known_unref(walk->known);
     vb_disk_source_free(walk->chain);
+    g_clear_pointer(&walk->answer, g_bytes_unref);
+    g_free(walk->key);
     g_free(walk);
 }
 
@@ -248,6 +255,13 @@ static void walk_go_on(GTask *task);
 static VbFileBounds walk_bounds(const Walk *walk)
 {
     return walk->gate ? walk->gate->bounds : NULL;
+}
+
+/* What is behind it, or at least whether it is fit to be used. */
+static gboolean walk_needs_answer(const Walk *walk)
+{
+    return walk->image->format != VB_DISK_FORMAT_RAW &&
+           (!walk->image->backing_known || walk_bounds(walk));
 }
 
 static gboolean is_inside(const VbDiskSource *image, VbFileBounds bounds)
@@ -281,48 +295,124 @@ static gboolean walk_append(Walk *walk, VbDiskSource *backing, GError **error)
     return TRUE;
 }
 
-static void walk_was_told(GObject *source, GAsyncResult *result, gpointer user_data)
+/* Takes what qemu-img says of the current image. */
+static void walk_take_answer(GTask *task, GBytes *answer)
 {
-    g_autoptr(GTask) task = user_data;
     Walk *walk = g_task_get_task_data(task);
-    g_autoptr(GError) error = NULL;
-    g_autoptr(GBytes) output = vb_image_tool_finish(result, &error);
     g_autoptr(VbDiskSource) backing = NULL;
+    GError *error = NULL;
+    gsize size;
+    const char *text = g_bytes_get_data(answer, &size);
 
-    if (!output) {
-        g_autofree char *name = vb_disk_source_to_string(walk->image);
-        g_prefix_error(&error, "image %s: ", name);
-    } else {
-        gsize size;
-        const char *text = g_bytes_get_data(output, &size);
-
-        vb_image_chain_parse(walk->image, text ? text : "", size, &backing, &error);
-    }
     walk->done = TRUE;
     /* Who said what is behind it is right. */
-    if (error || (backing && !walk->image->backing_known &&
-                  !walk_append(walk, g_steal_pointer(&backing), &error))) {
-        g_task_return_error(task, g_steal_pointer(&error));
+    if (!vb_image_chain_parse(walk->image, text ? text : "", size, &backing, &error) ||
+        (backing && !walk->image->backing_known &&
+         !walk_append(walk, g_steal_pointer(&backing), &error))) {
+        g_task_return_error(task, error);
         return;
     }
     walk->image->backing_known = TRUE;
     walk_go_on(task);
 }
 
+static void walk_was_told(GObject *source, GAsyncResult *result, gpointer user_data);
+
 /* Asks the current image what is behind it; when that is known, only whether it is fit to be used.
  */
 static void walk_ask(GTask *task)
 {
     Walk *walk = g_task_get_task_data(task);
+    GBytes *answer = walk->key ? vb_image_known_find(walk->known, walk->key) : NULL;
 
-    if (walk->image->format == VB_DISK_FORMAT_RAW ||
-        (walk->image->backing_known && !walk_bounds(walk))) {
+    if (walk_needs_answer(walk) && answer) {
+        walk_take_answer(task, answer);
+    } else if (walk_needs_answer(walk)) {
+        ask(walk->image, walk->gate, g_task_get_cancellable(task), walk_was_told,
+            g_object_ref(task));
+    } else {
         walk->image->backing_known = TRUE;
         walk->done = TRUE;
         walk_go_on(task);
+    }
+}
+
+/* ---- looking, in a thread ---------------------------------------------------------------------
+ */
+
+/* What one look at the current image is about; the rest is the walk's, which waits for it. */
+typedef struct {
+    const VbDiskSource *image;
+    VbFileBounds bounds;
+    gboolean wants_key;
+    mode_t mode; /* 0: `code` says why it could not be looked at */
+    int code;
+    char *key;
+} Look;
+
+static void look_free(Look *look)
+{
+    g_free(look->key);
+    g_free(look);
+}
+
+static void look_thread(GTask *task, gpointer source, gpointer task_data, GCancellable *cancellable)
+{
+    Look *look = task_data;
+    struct stat info;
+
+    if (stat(look->image->path, &info) == 0)
+        look->mode = info.st_mode;
+    else
+        look->code = errno;
+    if (look->wants_key && S_ISREG(look->mode))
+        look->key = vb_image_known_key(look->image->path, look->image->format, look->bounds);
+    g_task_return_boolean(task, TRUE);
+}
+
+static void start_look(GTask *task, GAsyncReadyCallback callback)
+{
+    const Walk *walk = g_task_get_task_data(task);
+    g_autoptr(GTask) thread = g_task_new(NULL, NULL, callback, g_object_ref(task));
+    Look *look = g_new0(Look, 1);
+
+    look->image = walk->image;
+    look->bounds = walk_bounds(walk);
+    look->wants_key = walk->known && walk_needs_answer(walk);
+    g_task_set_task_data(thread, look, (GDestroyNotify)look_free);
+    g_task_run_in_thread(thread, look_thread);
+}
+
+/* What was said is of that header if it is still the same one. */
+static void walk_was_looked_up_again(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(GTask) task = user_data;
+    Walk *walk = g_task_get_task_data(task);
+    const Look *look = g_task_get_task_data(G_TASK(result));
+    g_autoptr(GBytes) answer = g_steal_pointer(&walk->answer);
+
+    if (g_strcmp0(look->key, walk->key) == 0)
+        vb_image_known_add(walk->known, walk->key, answer);
+    if (!g_task_return_error_if_cancelled(task))
+        walk_take_answer(task, answer);
+}
+
+static void walk_was_told(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(GTask) task = user_data;
+    Walk *walk = g_task_get_task_data(task);
+    GError *error = NULL;
+    g_autoptr(GBytes) answer = vb_image_tool_finish(result, &error);
+
+    if (!answer) {
+        g_autofree char *name = vb_disk_source_to_string(walk->image);
+        g_prefix_error(&error, "image %s: ", name);
+        g_task_return_error(task, error);
+    } else if (walk->key) {
+        walk->answer = g_steal_pointer(&answer);
+        start_look(task, walk_was_looked_up_again);
     } else {
-        ask(walk->image, walk->gate, g_task_get_cancellable(task), walk_was_told,
-            g_object_ref(task));
+        walk_take_answer(task, answer);
     }
 }
 
@@ -331,22 +421,23 @@ static void walk_was_looked_up(GObject *source, GAsyncResult *result, gpointer u
 {
     g_autoptr(GTask) task = user_data;
     Walk *walk = g_task_get_task_data(task);
-    g_autoptr(GError) error = NULL;
-    g_autoptr(GFileInfo) info = g_file_query_info_finish(G_FILE(source), result, &error);
+    Look *look = g_task_get_task_data(G_TASK(result));
 
-    if (!info) {
-        if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-            g_task_return_error(task, g_steal_pointer(&error));
-        else if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND))
+    if (g_task_return_error_if_cancelled(task))
+        return;
+    if (look->mode == 0) {
+        if (look->code == ENOENT)
             g_task_return_new_error(task, VB_ERROR, VB_ERROR_FAILED, "%simage %s does not exist",
                                     walk->found ? "backing " : "", walk->image->path);
         else
             g_task_return_new_error(task, VB_ERROR, VB_ERROR_FAILED, "image %s: %s",
-                                    walk->image->path, error->message);
+                                    walk->image->path, g_strerror(look->code));
         return;
     }
-    if (walk->found && S_ISBLK(g_file_info_get_attribute_uint32(info, G_FILE_ATTRIBUTE_UNIX_MODE)))
+    if (walk->found && S_ISBLK(look->mode))
         walk->image->type = VB_DISK_SOURCE_BLOCK;
+    g_free(walk->key);
+    walk->key = g_steal_pointer(&look->key);
     walk_ask(task);
 }
 
@@ -354,14 +445,11 @@ static void walk_look_up(GTask *task)
 {
     Walk *walk = g_task_get_task_data(task);
 
-    if (walk->image->type == VB_DISK_SOURCE_NETWORK) {
+    g_clear_pointer(&walk->key, g_free);
+    if (walk->image->type == VB_DISK_SOURCE_NETWORK)
         walk_ask(task);
-        return;
-    }
-    g_autoptr(GFile) file = g_file_new_for_path(walk->image->path);
-    g_file_query_info_async(file, G_FILE_ATTRIBUTE_UNIX_MODE, G_FILE_QUERY_INFO_NONE,
-                            G_PRIORITY_DEFAULT, g_task_get_cancellable(task), walk_was_looked_up,
-                            g_object_ref(task));
+    else
+        start_look(task, walk_was_looked_up);
 }
 
 static void walk_was_admitted(GObject *source, GAsyncResult *result, gpointer user_data)
@@ -418,14 +506,15 @@ static void walk_go_on(GTask *task)
 }
 
 void vb_image_chain_detect_async(const VbDiskSource *source, const VbImageGate *gate,
-                                 GCancellable *cancellable, GAsyncReadyCallback callback,
-                                 gpointer user_data)
+                                 VbImageKnown *known, GCancellable *cancellable,
+                                 GAsyncReadyCallback callback, gpointer user_data)
 {
     g_autoptr(GTask) task = g_task_new(NULL, cancellable, callback, user_data);
     Walk *walk = g_new0(Walk, 1);
 
     g_task_set_source_tag(task, vb_image_chain_detect_async);
     walk->gate = gate;
+    walk->known = known ? vb_image_known_ref(known) : NULL;
     walk->chain = vb_disk_source_copy(source);
     walk->image = walk->chain;
     walk->depth = 1;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "image-gate.h"
+#include "image-known.h"
 
 #define VB_IMAGE_CHAIN_MAX_DEPTH 200u
 
@@ -23,6 +24,9 @@
  * image elsewhere: who may write there might not be allowed to use that. For its sake an image is
  * asked also when it is known what is behind it.
  *
+ * Of an image of which `known` has what it said, qemu-img is not asked; what it says is put there.
+ * NULL: each is asked.
+ *
  * Errors, each naming the image:
  *   VB_ERROR_FAILED           missing, unreadable, not of the format that was said, a loop;
  *                             the gate's refusal
@@ -33,8 +37,8 @@
  *   VB_ERROR_HYPERVISOR       qemu-img's answer was not understood
  *   G_IO_ERROR_CANCELLED */
 void vb_image_chain_detect_async(const VbDiskSource *source, const VbImageGate *gate,
-                                 GCancellable *cancellable, GAsyncReadyCallback callback,
-                                 gpointer user_data);
+                                 VbImageKnown *known, GCancellable *cancellable,
+                                 GAsyncReadyCallback callback, gpointer user_data);
 VbDiskSource *vb_image_chain_detect_finish(GAsyncResult *result, GError **error);
 
 /* What one image says of itself. */

@@ -47,6 +47,7 @@ gpointer vb_qemu_driver_new(VbHost *host, const VbQemuDriverOptions *options)
         vb_log_warning(NULL, NULL, "%s", driver->no_identity->message);
     driver->access = vb_access_new(access, driver->identity, vb_host_image_directories(host));
     driver->caps = vb_caps_cache_new(cache, driver->identity);
+    driver->images = vb_image_known_new();
     driver->kvm = vb_kvm_probe_new(options->kvm_probe_path, driver->identity);
     driver->vms = g_ptr_array_new();
     driver->spice_port = 5900;
@@ -65,6 +66,7 @@ void vb_qemu_driver_free(gpointer self)
         vb_qemu_vm_close(driver->vms->pdata[0]);
     g_ptr_array_unref(driver->vms);
     vb_caps_cache_free(driver->caps);
+    vb_image_known_unref(driver->images);
     vb_kvm_probe_free(driver->kvm);
     vb_access_close(driver->access);
     vb_access_unref(driver->access);
@@ -221,6 +223,7 @@ const VbDriver vb_qemu_driver = {
     .reconnect = reconnect,
     .resume_events = vb_qemu_vm_resume_events,
     .set_link = vb_qemu_vm_set_link,
+    .stats = vb_qemu_vm_stats,
     .jobs_start = vb_qemu_jobs_start,
     .jobs_query = vb_qemu_jobs_query,
     .job_cancel = vb_qemu_job_cancel,

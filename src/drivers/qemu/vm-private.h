@@ -6,6 +6,7 @@
 #include "access.h"
 #include "caps-cache.h"
 #include "host.h"
+#include "image-known.h"
 #include "kvm-probe.h"
 #include "qemu-driver.h"
 #include "vm.h"
@@ -19,6 +20,7 @@ struct VbQemuDriver {
     VbAccess *access;
     guint begin_source; /* see vb_qemu_driver_new() */
     VbCapsCache *caps;
+    VbImageKnown *images;
     VbKvmProbe *kvm;
     GPtrArray *vms;     /* borrowed: those that are not over */
     guint16 spice_port; /* the next one that is tried */
@@ -99,6 +101,10 @@ void vb_qemu_vm_set_link(gpointer self, VbDomain *domain, guint interface, gbool
 
 /* From now on a reboot is what the definition wants it to be. */
 void vb_qemu_vm_rearm_reboot_action(VbQemuVm *vm);
+
+/* ---- vm-stats.c ---- */
+
+void vb_qemu_vm_stats(gpointer self, VbDomain *domain, VbStatsGroups groups, GTask *task);
 
 /* ---- vm-events.c ---- */
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The questions and orders for a QEMU that has just been started and whose guest does not run yet:
- * a queue of commands, sent one by one; the first refusal ends it. */
+ * The questions and orders for a QEMU that has just been started and whose guest does not run yet.
+ * They are sent without waiting for each other's replies, which come in the same order; with one
+ * refusal the whole is refused. */
 #include "qemu-command.h"
 #include "error.h"
 #include "json-get.h"
@@ -13,41 +14,65 @@
 typedef gboolean (*Reader)(VbQemuVm *vm, JsonNode *value, GError **error);
 
 typedef struct {
-    const char *command;
-    JsonObject *arguments;
-    Reader reader; /* or NULL */
-} Order;
-
-typedef struct {
     VbQemuVm *vm;
-    GQueue orders;
-    Reader reader; /* of the order that is on its way */
+    guint pending; /* replies; and one while orders are being sent */
+    GError *error; /* the first */
 } Setup;
 
-static void order_free(gpointer data)
-{
-    Order *order = data;
-
-    if (order->arguments)
-        json_object_unref(order->arguments);
-    g_free(order);
-}
+typedef struct {
+    GTask *task;   /* of a Setup */
+    Reader reader; /* or NULL */
+} Order;
 
 static void setup_free(gpointer data)
 {
     Setup *setup = data;
 
-    g_queue_clear_full(&setup->orders, order_free);
+    g_clear_error(&setup->error);
     vb_qemu_vm_unref(setup->vm);
     g_free(setup);
 }
 
-static void add(Setup *setup, const char *command, JsonObject *arguments, Reader reader)
+/* One reply less is waited for. */
+static void settle(GTask *task)
 {
+    Setup *setup = g_task_get_task_data(task);
+
+    if (--setup->pending > 0)
+        return;
+    if (setup->error)
+        g_task_return_error(task, g_steal_pointer(&setup->error));
+    else
+        g_task_return_boolean(task, TRUE);
+}
+
+static void on_reply(GObject *source, GAsyncResult *result, gpointer data)
+{
+    g_autofree Order *order = data;
+    g_autoptr(GTask) task = order->task;
+    Setup *setup = g_task_get_task_data(task);
+    GError *error = NULL;
+    g_autoptr(JsonNode) value = vb_qmp_call_finish(result, &error);
+
+    if (value && vb_qemu_vm_is_over(setup->vm))
+        vb_fail(&error, VB_ERROR_DOMAIN_NOT_RUNNING, "QEMU has ended");
+    else if (value && order->reader && !setup->error)
+        order->reader(setup->vm, value, &error);
+    if (error && !setup->error)
+        setup->error = g_steal_pointer(&error);
+    g_clear_error(&error);
+    settle(task);
+}
+
+static void add(GTask *task, const char *command, JsonObject *arguments, Reader reader)
+{
+    Setup *setup = g_task_get_task_data(task);
     Order *order = g_new(Order, 1);
 
-    *order = (Order){command, arguments, reader};
-    g_queue_push_tail(&setup->orders, order);
+    *order = (Order){g_object_ref(task), reader};
+    setup->pending++;
+    vb_qemu_vm_call_async(setup->vm, command, arguments, g_task_get_cancellable(task), on_reply,
+                          order);
 }
 
 /* ---- character devices ------------------------------------------------------------------------
@@ -152,17 +177,17 @@ static gboolean read_vnc(VbQemuVm *vm, JsonNode *value, GError **error)
     return TRUE;
 }
 
-static void add_graphics(Setup *setup, VbGraphicsDef *graphics)
+static void add_graphics(GTask *task, const VbQemuVm *vm, VbGraphicsDef *graphics)
 {
     gboolean vnc = graphics->type == VB_GRAPHICS_VNC;
 
     if (vnc && graphics->listen == VB_GRAPHICS_LISTEN_ADDRESS && graphics->autoport)
-        add(setup, "query-vnc", NULL, read_vnc);
+        add(task, "query-vnc", NULL, read_vnc);
     if (graphics->listen == VB_GRAPHICS_LISTEN_SOCKET && !graphics->socket)
         graphics->socket =
-            vb_qemu_command_socket(setup->vm->run_dir, &graphics->info, vnc ? "vnc" : "spice");
+            vb_qemu_command_socket(vm->run_dir, &graphics->info, vnc ? "vnc" : "spice");
     if (graphics->passwd)
-        add(setup, "set_password",
+        add(task, "set_password",
             vb_qmp_args(VB_ARG_STRING("protocol", vnc ? "vnc" : "spice"),
                         VB_ARG_STRING("password", graphics->passwd)),
             NULL);
@@ -180,7 +205,7 @@ static void add_burst(JsonObject *arguments, const char *name, guint64 burst, gu
                     VB_ARG_IF(seconds > 0, VB_ARG_INT(length, (gint64)seconds)));
 }
 
-static void add_throttle(Setup *setup, const VbDiskDef *disk)
+static void add_throttle(GTask *task, const VbDiskDef *disk)
 {
     const VbDiskIotune *t = &disk->iotune;
     /* Of a virtio disk the block backend is a child of the device. */
@@ -202,20 +227,20 @@ static void add_throttle(Setup *setup, const VbDiskDef *disk)
     add_burst(arguments, "iops", t->total_iops_sec_max, t->total_iops_sec_max_length);
     add_burst(arguments, "iops_rd", t->read_iops_sec_max, t->read_iops_sec_max_length);
     add_burst(arguments, "iops_wr", t->write_iops_sec_max, t->write_iops_sec_max_length);
-    add(setup, "block_set_io_throttle", arguments, NULL);
+    add(task, "block_set_io_throttle", arguments, NULL);
 }
 
-static void add_memballoon(Setup *setup, const VbDomainDef *def)
+static void add_memballoon(GTask *task, const VbDomainDef *def)
 {
     const VbMemballoonDef *balloon = def->memballoon;
 
     if (!balloon || balloon->model != VB_MEMBALLOON_VIRTIO)
         return;
     if (def->current_memory < def->memory)
-        add(setup, "balloon", vb_qmp_args(VB_ARG_INT("value", (gint64)def->current_memory)), NULL);
+        add(task, "balloon", vb_qmp_args(VB_ARG_INT("value", (gint64)def->current_memory)), NULL);
     if (balloon->stats_period > 0) {
         g_autofree char *path = g_strconcat("/machine/peripheral/", balloon->info.alias, NULL);
-        add(setup, "qom-set",
+        add(task, "qom-set",
             vb_qmp_args(VB_ARG_STRING("path", path),
                         VB_ARG_STRING("property", "guest-stats-polling-interval"),
                         VB_ARG_INT("value", balloon->stats_period)),
@@ -223,79 +248,42 @@ static void add_memballoon(Setup *setup, const VbDomainDef *def)
     }
 }
 
-static void collect(Setup *setup, const VbDomainDef *def)
+static void send_all(GTask *task, const VbQemuVm *vm)
 {
+    const VbDomainDef *def = vb_domain_def(vm->domain);
+
     if (has_pty(def->serials) || has_pty(def->parallels) || has_pty(def->consoles) ||
         has_pty(def->channels))
-        add(setup, "query-chardev", NULL, read_chardevs);
+        add(task, "query-chardev", NULL, read_chardevs);
     for (guint i = 0; i < def->graphics->len; i++)
-        add_graphics(setup, def->graphics->pdata[i]);
+        add_graphics(task, vm, def->graphics->pdata[i]);
     for (guint i = 0; i < def->disks->len; i++) {
         const VbDiskDef *disk = def->disks->pdata[i];
         if (vb_disk_iotune_is_set(&disk->iotune) && disk->source)
-            add_throttle(setup, disk);
+            add_throttle(task, disk);
     }
     for (guint i = 0; i < def->interfaces->len; i++) {
         const VbInterfaceDef *interface = def->interfaces->pdata[i];
         if (interface->link_state == VB_LINK_STATE_DOWN)
-            add(setup, "set_link",
+            add(task, "set_link",
                 vb_qmp_args(VB_ARG_STRING("name", interface->info.alias), VB_ARG_BOOL("up", FALSE)),
                 NULL);
     }
-    add_memballoon(setup, def);
-}
-
-/* ---- one by one -------------------------------------------------------------------------------
- */
-
-static void send_next(GTask *task);
-
-static void on_reply(GObject *source, GAsyncResult *result, gpointer data)
-{
-    g_autoptr(GTask) task = data;
-    Setup *setup = g_task_get_task_data(task);
-    GError *error = NULL;
-    g_autoptr(JsonNode) value = vb_qmp_call_finish(result, &error);
-
-    if (!value) {
-        g_task_return_error(task, error);
-    } else if (vb_qemu_vm_is_over(setup->vm)) {
-        g_task_return_new_error(task, VB_ERROR, VB_ERROR_DOMAIN_NOT_RUNNING, "QEMU has ended");
-    } else if (setup->reader && !setup->reader(setup->vm, value, &error)) {
-        g_task_return_error(task, error);
-    } else {
-        send_next(g_steal_pointer(&task));
-    }
-}
-
-/* Takes the task. */
-static void send_next(GTask *task)
-{
-    g_autoptr(GTask) owned = task;
-    Setup *setup = g_task_get_task_data(task);
-    Order *order = g_queue_pop_head(&setup->orders);
-
-    if (!order) {
-        g_task_return_boolean(task, TRUE);
-        return;
-    }
-    setup->reader = order->reader;
-    vb_qemu_vm_call_async(setup->vm, order->command, g_steal_pointer(&order->arguments),
-                          g_task_get_cancellable(task), on_reply, g_steal_pointer(&owned));
-    order_free(order);
+    add_memballoon(task, def);
 }
 
 void vb_qemu_vm_setup_async(VbQemuVm *vm, GCancellable *cancellable, GAsyncReadyCallback callback,
                             gpointer user_data)
 {
-    GTask *task = g_task_new(NULL, cancellable, callback, user_data);
+    g_autoptr(GTask) task = g_task_new(NULL, cancellable, callback, user_data);
     Setup *setup = g_new0(Setup, 1);
 
     setup->vm = vb_qemu_vm_ref(vm);
+    setup->pending = 1;
     g_task_set_task_data(task, setup, setup_free);
     name_channel_sockets(vm);
-    collect(setup, vb_domain_def(vm->domain));
-    send_next(task);
+    send_all(task, vm);
+    settle(task);
 }
 
 gboolean vb_qemu_vm_setup_finish(GAsyncResult *result, GError **error)

@@ -206,8 +206,8 @@ static void detect_next_chain(VbQemuStart *start)
         next(start);
     else
         vb_image_chain_detect_async(((VbDiskDef *)def->disks->pdata[start->disk])->source,
-                                    vb_vm_access_gate(start->vm->access), start->cancellable,
-                                    on_chain, hold(start));
+                                    vb_vm_access_gate(start->vm->access), start->vm->driver->images,
+                                    start->cancellable, on_chain, hold(start));
 }
 
 static void step_chains(VbQemuStart *start)

@@ -19,7 +19,7 @@ static const char *const op_words[] = {
     [VB_TEST_OP_RESET] = "reset",         [VB_TEST_OP_SUSPEND] = "suspend",
     [VB_TEST_OP_RESUME] = "resume",       [VB_TEST_OP_DESTROY] = "destroy",
     [VB_TEST_OP_RECONNECT] = "reconnect", [VB_TEST_OP_QUERY] = "query",
-    [VB_TEST_OP_CLEAN] = "clean",
+    [VB_TEST_OP_CLEAN] = "clean",         [VB_TEST_OP_STATS] = "stats",
 };
 VB_ENUM_DEFINE(VbTestOp, vb_test_op, op_words)
 

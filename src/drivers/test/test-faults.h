@@ -24,6 +24,7 @@ typedef enum {
     VB_TEST_OP_RECONNECT,
     VB_TEST_OP_QUERY, /* of the block jobs */
     VB_TEST_OP_CLEAN, /* after a block job */
+    VB_TEST_OP_STATS,
 } VbTestOp;
 VB_ENUM_DECLARE(VbTestOp, vb_test_op)
 
