@@ -118,12 +118,16 @@ guint vb_registry_size(VbRegistry *registry)
 static GTreeNode *node_first_behind(Node *node, const char *after)
 {
     gsize length = strlen(node->path);
+    int order = strncmp(after, node->path, length);
 
     if (node->children == NULL)
         return NULL;
-    if (strncmp(after, node->path, length) == 0 && after[length] == '/')
+    /* All of them begin with the node's path and a slash. */
+    if (order == 0)
+        order = (guchar)after[length] - '/';
+    if (order == 0)
         return g_tree_upper_bound(node->children, after + length + 1);
-    return strcmp(after, node->path) <= 0 ? g_tree_node_first(node->children) : NULL;
+    return order < 0 ? g_tree_node_first(node->children) : NULL;
 }
 
 GPtrArray *vb_registry_list(VbRegistry *registry, const char *parent, const char *after, guint most)

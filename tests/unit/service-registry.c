@@ -433,6 +433,7 @@ static void test_list_behind(void)
         {"/org/virtbus1/thing/d", 9, ""},
         {"/org/virtbus1/thin", 9, "abd"},
         {"/org/virtbus1/thing", 9, "abd"},
+        {"/org/virtbus1/thing\x10", 9, "abd"},
         {"/org/virtbus1/thing0", 9, ""},
         {"/org/virtbus1/other/z", 9, "abd"},
         {"/org/virtbus1/will/a", 9, ""},
