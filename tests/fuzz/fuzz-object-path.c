@@ -32,9 +32,12 @@ static const VbInterface *const thing[] = {&thing_interface, NULL};
 static const VbInterface *const manager[] = {&vb_manager_interface, NULL};
 
 /* Some of each kind, in the order of GetObjects. */
-static const char *const things[] = {VB_DOMAIN_PATH_PREFIX "/a", VB_DOMAIN_PATH_PREFIX "/a_b",
-                                     VB_JOB_PATH_PREFIX "/1", VB_JOB_PATH_PREFIX "/12",
-                                     VB_MANAGER_PATH,         VB_NETWORK_PATH_PREFIX "/n"};
+static const char *const things[] = {VB_DOMAIN_PATH_PREFIX "/a",
+                                     VB_DOMAIN_PATH_PREFIX "/a_b",
+                                     VB_JOB_PATH_PREFIX "/1",
+                                     VB_JOB_PATH_PREFIX "/12",
+                                     VB_MANAGER_PATH,
+                                     VB_NETWORK_PATH_PREFIX "/n"};
 /* Not in a page: it hangs below another object. */
 #define BELOW VB_DOMAIN_PATH_PREFIX "/a/snapshot/s"
 
