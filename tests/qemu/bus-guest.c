@@ -299,6 +299,12 @@ void guest_await_monitor(VbBusFixture *fixture, const char *name, const char *co
     g_source_remove(ticking);
 }
 
+void guest_await_io(VbBusFixture *fixture, const char *name)
+{
+    guest_await_monitor(fixture, name, "{\"execute\": \"query-block-jobs\"}", "\"busy\": true",
+                        TRUE);
+}
+
 void guest_debug(VbBusFixture *fixture, const char *name, const char *command)
 {
     g_autofree char *line = g_strdup_printf(

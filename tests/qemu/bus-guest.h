@@ -65,6 +65,9 @@ char *guest_monitor(VbBusFixture *fixture, const char *name, const char *command
 /* Asks until the reply has, or has no longer, that text in it. */
 void guest_await_monitor(VbBusFixture *fixture, const char *name, const char *command,
                          const char *text, gboolean has);
+/* Waits until a job of it has a request under way: QEMU calls it busy then, and no longer between
+ * two requests. */
+void guest_await_io(VbBusFixture *fixture, const char *name);
 /* HMP "qemu-io NODE \"command\"" there. */
 void guest_debug(VbBusFixture *fixture, const char *name, const char *command);
 

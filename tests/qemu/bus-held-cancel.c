@@ -85,9 +85,7 @@ static char *start_hanging(VbBusFixture *fixture, const char *domain, const char
     guest_debug(fixture, "guest", "break read_aio A");
     char *job = copy != NULL ? guest_start_copy(fixture, client, domain, copy)
                              : guest_start_job(client, domain, "Pull", "('vda', {})");
-    /* QEMU can be asked whether it hangs only by a command that hangs, too; after this one's few
-     * turns of its main loop it does. */
-    g_free(guest_monitor(fixture, "guest", "{\"execute\": \"query-jobs\"}"));
+    guest_await_io(fixture, "guest");
     return job;
 }
 
@@ -230,6 +228,7 @@ static void test_slow_server(void)
     g_autoptr(GSubprocess) server = guest_start_nbd(fixture, "-r", plugin);
     g_autofree char *domain = guest_start_on_nbd(fixture);
     g_autofree char *job = guest_start_job(client, domain, "Pull", "('vda', {})");
+    guest_await_io(fixture, "guest");
     guint from = vb_bus_client_position(client);
     gint64 begin = g_get_monotonic_time();
     guint32 serial = guest_send(client, domain, "AbortJob", "('vda', {})");
@@ -257,6 +256,7 @@ static void test_destroy(gconstpointer data)
 
     g_subprocess_send_signal(server, SIGSTOP);
     g_autofree char *job = guest_start_job(client, domain, "Pull", "('vda', {})");
+    guest_await_io(fixture, "guest"); /* QEMU itself ends a job that has nothing under way */
     guint from = vb_bus_client_position(client), position = from;
     guint32 abort = 0;
     if (options != NULL) {

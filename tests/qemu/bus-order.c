@@ -109,7 +109,7 @@ static void test_destroy_suspend(void)
 
     g_subprocess_send_signal(server, SIGSTOP);
     g_autofree char *job = guest_start_job(client, domain, "Pull", "('vda', {})");
-    g_free(guest_monitor(fixture, "guest", "{\"execute\": \"query-jobs\"}"));
+    guest_await_io(fixture, "guest");
     /* Only now: a read of the guest's own would hold the monitor before it is asked to stop. */
     vb_bus_client_do(client, domain, VB_IFACE_DOMAIN, "Resume");
     guint from = vb_bus_client_position(client);
@@ -339,7 +339,7 @@ static void test_killed(gconstpointer data)
 
     guest_debug(fixture, "guest", "break read_aio A");
     g_autofree char *job = guest_start_job(client, domain, "Pull", "('vda', {})");
-    g_free(guest_monitor(fixture, "guest", "{\"execute\": \"query-jobs\"}"));
+    guest_await_io(fixture, "guest");
     guint from = vb_bus_client_position(client);
     if (canceling) {
         cancel = guest_send(client, domain, "AbortJob", "('vda', {})");

@@ -200,7 +200,7 @@ static void test_killed_meanwhile(gconstpointer data)
 
     guest_debug(fixture, "guest", "break read_aio A");
     g_autofree char *job = guest_start_job(client, domain, "Pull", "('vda', {})");
-    g_free(guest_monitor(fixture, "guest", "{\"execute\": \"query-jobs\"}"));
+    guest_await_io(fixture, "guest");
     if (canceling)
         g_variant_unref(vb_bus_client_finish(
             client, guest_send(client, domain, "AbortJob", "('vda', {'async': <true>})")));

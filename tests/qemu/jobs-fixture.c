@@ -391,6 +391,22 @@ void jobs_await_status(JobsFixture *fixture, const char *status)
     VB_WAIT_FOR(jobs_has_status(fixture, status));
 }
 
+static gboolean is_busy(JobsFixture *fixture)
+{
+    g_autoptr(JsonNode) reply = jobs_monitor(fixture, "query-block-jobs", NULL);
+    JsonObject *job = vb_json_array_object(vb_json_node_array(reply), 0);
+
+    return json_object_get_boolean_member(job, "busy");
+}
+
+void jobs_await_io(JobsFixture *fixture)
+{
+    guint tick = g_timeout_add(2, vb_wait_tick, NULL);
+
+    VB_WAIT_FOR(is_busy(fixture));
+    g_source_remove(tick);
+}
+
 /* ---- jobs ----------------------------------------------------------------------------------- */
 
 VbJobSpec *jobs_spec_target(JobsFixture *fixture, VbJobType type, const char *disk,

@@ -74,6 +74,8 @@ void jobs_stop_host(JobsFixture *fixture);
 void jobs_start_host(JobsFixture *fixture);
 /* While there is no host: waits until QEMU says this of its only job. */
 void jobs_await_status(JobsFixture *fixture, const char *status);
+/* Until the only job has a request under way (QEMU's "busy"), and not just the intent. */
+void jobs_await_io(JobsFixture *fixture);
 gboolean jobs_has_status(JobsFixture *fixture, const char *status);
 /* QEMU's process; only while there is a host. */
 GPid jobs_qemu_pid(JobsFixture *fixture);

@@ -99,6 +99,7 @@ static void test_stopped(Nbd *nbd, gconstpointer data)
     start_over_nbd(nbd);
     g_subprocess_send_signal(nbd->server, SIGSTOP);
     g_autoptr(VbJob) job = jobs_start(nbd->fixture, vb_job_spec_new(VB_JOB_PULL, "vda"));
+    jobs_await_io(nbd->fixture);
     jobs_cancel(nbd->fixture, job, VB_JOB_ASYNC);
     g_assert_true(vb_job_is_live(job));
     g_assert_true(vb_job_info(job)->cancel_requested);
@@ -113,6 +114,7 @@ static void test_destroy(Nbd *nbd, gconstpointer data)
     start_over_nbd(nbd);
     g_subprocess_send_signal(nbd->server, SIGSTOP);
     g_autoptr(VbJob) job = jobs_start(nbd->fixture, vb_job_spec_new(VB_JOB_PULL, "vda"));
+    jobs_await_io(nbd->fixture);
     jobs_cancel(nbd->fixture, job, VB_JOB_ASYNC);
     gint64 begin = g_get_monotonic_time();
     jobs_destroy_domain(nbd->fixture);
