@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The command event: prints what the daemon signals of domains and their block jobs, one event or,
- * with --loop, all until Ctrl-C, SIGTERM or the timeout. */
+ * The commands event and monitor: print what the daemon signals of domains and their block jobs,
+ * one event or, with --loop and monitor, all until Ctrl-C, SIGTERM or the timeout. */
 #include "handlers.h"
 
 #include <glib-unix.h>
@@ -221,7 +221,7 @@ static gboolean report(const Listener *listener, GError **error)
     return TRUE;
 }
 
-gboolean vb_cmd_event(VbCli *cli, const VbArgs *args, GError **error)
+static gboolean print_events(VbCli *cli, const VbArgs *args, gboolean loop, GError **error)
 {
     g_autoptr(GMainLoop) main_loop = g_main_loop_new(NULL, FALSE);
     g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -230,7 +230,7 @@ gboolean vb_cmd_event(VbCli *cli, const VbArgs *args, GError **error)
     Listener listener = {
         .cli = cli,
         .kind = vb_args_get(args, "event"),
-        .loop = vb_args_has(args, "loop"),
+        .loop = loop,
         .main_loop = main_loop,
         .names = names,
     };
@@ -252,4 +252,14 @@ gboolean vb_cmd_event(VbCli *cli, const VbArgs *args, GError **error)
     return vb_cli_connect(cli, error) &&
            listen(&listener, domain != NULL ? domain->path : NULL, (guint)timeout, error) &&
            report(&listener, error);
+}
+
+gboolean vb_cmd_event(VbCli *cli, const VbArgs *args, GError **error)
+{
+    return print_events(cli, args, vb_args_has(args, "loop"), error);
+}
+
+gboolean vb_cmd_monitor(VbCli *cli, const VbArgs *args, GError **error)
+{
+    return print_events(cli, args, TRUE, error);
 }

@@ -180,6 +180,17 @@ static const VbOption blockjob_options[] = {
     {"force", 0, NULL, "cancel at once, consistent or not; implies --abort"},
     {NULL},
 };
+static const VbOption log_options[] = {
+    {"follow", 0, NULL, "go on with what is logged from now on"},
+    {"lines", 0, "N", "only the last N"},
+    {"since", 0, "TIME", "only from then on, as journalctl takes it: today, -1h"},
+    {NULL},
+};
+static const VbOption monitor_options[] = {
+    {"domain", 0, "DOMAIN", "only that domain's"},
+    {"event", 0, "KIND", "only lifecycle or only block-job events"},
+    {NULL},
+};
 static const VbOption event_options[] = {
     {"domain", 0, "DOMAIN", "only that domain's"},
     {"event", 0, "KIND", "only lifecycle or only block-job events"},
@@ -255,6 +266,10 @@ const VbCommand vb_commands[] = {
     {"blockjob", "Show, pace or end the block job of a disk", disk_bandwidth, blockjob_options,
      vb_cmd_blockjob},
     {"event", "Print what happens to domains", NULL, event_options, vb_cmd_event},
+    {"monitor", "Print what happens to domains until interrupted", NULL, monitor_options,
+     vb_cmd_monitor},
+    {"log", "Print what the journal has of a domain and its QEMU", domain_only, log_options,
+     vb_cmd_log},
     {"help", "Print help", help_parameters, NULL, vb_cmd_help},
     {NULL},
 };

@@ -63,6 +63,10 @@ VB_HANDLER(blockjob);
 
 /* cmd-event.c */
 VB_HANDLER(event);
+VB_HANDLER(monitor);
+
+/* cmd-log.c */
+VB_HANDLER(log);
 
 /* cmd-help.c */
 VB_HANDLER(help);
