@@ -328,7 +328,8 @@ void vb_domain_set_state(VbDomain *domain, VbDomainState state, const char *reas
 
 void vb_domain_lifecycle(VbDomain *domain, const char *event, const char *reason)
 {
-    vb_log_info(domain->info.uuid, NULL, "domain '%s': %s (%s)", domain->info.name, event, reason);
+    vb_log_event(VB_MESSAGE_DOMAIN_LIFECYCLE, G_LOG_LEVEL_INFO, domain->info.uuid, NULL,
+                 "domain '%s': %s (%s)", domain->info.name, event, reason);
     VB_EMIT(domain->host, domain_lifecycle, domain, event, reason);
 }
 

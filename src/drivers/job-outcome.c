@@ -48,10 +48,11 @@ static void conclude(VbJob *job, VbJobResult result, VbJobReason reason, const c
         vb_domain_live_def_changed(domain);
     vb_job_save(job);
 
-    vb_log_info(domain->info.uuid, job->info.id, "block job %u (%s) on disk '%s': %s (%s)%s%s",
-                job->info.number, vb_job_type_to_string(job->info.type), job->info.disk,
-                vb_job_result_to_string(result), vb_job_reason_to_string(reason),
-                *job->info.error_message ? ": " : "", job->info.error_message);
+    vb_log_event(VB_MESSAGE_JOB_ENDED, G_LOG_LEVEL_INFO, domain->info.uuid, job->info.id,
+                 "block job %u (%s) on disk '%s': %s (%s)%s%s", job->info.number,
+                 vb_job_type_to_string(job->info.type), job->info.disk,
+                 vb_job_result_to_string(result), vb_job_reason_to_string(reason),
+                 *job->info.error_message ? ": " : "", job->info.error_message);
     vb_job_update(job, VB_JOB_PROP_STATE | VB_JOB_PROP_RESULT | VB_JOB_PROP_PROGRESS |
                            VB_JOB_PROP_CANCELABLE);
     VB_EMIT(domain->host, domain_changed, domain, VB_DOMAIN_PROP_BLOCK_JOBS);

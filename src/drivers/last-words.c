@@ -1,39 +1,38 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What QEMU, and passt, wrote to their standard output and error: kept beside the run-time record,
- * and quoted when it ended and nobody asked it to. */
+ * What a program wrote to its standard output and error before it ended, short enough to be quoted.
+ * See launcher.h. */
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "fd.h"
-#include "vm-private.h"
+#include "launcher.h"
 
 #define TAIL_SIZE 2048
 #define TAIL_LINES 3u
 
-char *vb_qemu_log_path(const VbDomain *domain)
+char *vb_last_words_format(const char *bytes, gsize size)
 {
-    return g_build_filename(vb_domain_run_dir(domain), "qemu.log", NULL);
-}
-
-char *vb_qemu_log_tail(const char *path)
-{
-    vb_autofd int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    off_t end = fd >= 0 ? lseek(fd, 0, SEEK_END) : -1;
-    if (end <= 0)
-        return g_strdup("");
-
-    char bytes[TAIL_SIZE];
-    ssize_t size = pread(fd, bytes, sizeof bytes, MAX(end - TAIL_SIZE, 0));
-    g_autofree char *text = g_utf8_make_valid(bytes, MAX(size, 0));
+    gsize skipped = size > TAIL_SIZE ? size - TAIL_SIZE : 0;
+    g_autofree char *text = g_utf8_make_valid(bytes + skipped, (gssize)(size - skipped));
     g_auto(GStrv) lines = g_strsplit(g_strchomp(text), "\n", -1);
     guint n = g_strv_length(lines);
-    g_autofree char *tail = g_strjoinv("; ", lines + (n > TAIL_LINES ? n - TAIL_LINES : 0));
+    char *tail = g_strjoinv("; ", lines + (n > TAIL_LINES ? n - TAIL_LINES : 0));
 
-    /* One line of plain text, whatever a guest made QEMU print. */
+    /* Plain text, whatever a guest made QEMU print. */
     for (char *c = tail; *c; c++)
         if (g_ascii_iscntrl(*c))
             *c = ' ';
-    return g_steal_pointer(&tail);
+    return tail;
+}
+
+char *vb_last_words_read(const char *path)
+{
+    vb_autofd int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    off_t end = fd >= 0 ? lseek(fd, 0, SEEK_END) : -1;
+    char bytes[TAIL_SIZE];
+    ssize_t size = end > 0 ? pread(fd, bytes, sizeof bytes, MAX(end - TAIL_SIZE, 0)) : 0;
+
+    return vb_last_words_format(bytes, (gsize)MAX(size, 0));
 }

@@ -146,4 +146,12 @@ static void launch_detached(gpointer self, const VbLaunchSpec *spec, GTask *task
         g_task_return_error(task, error);
 }
 
-const VbLauncher vb_launcher_detached = {.launch = launch_detached};
+static void last_words(gpointer self, const VbProcess *process, const char *name,
+                       const char *log_path, GTask *task)
+{
+    g_autoptr(GTask) owned = task;
+
+    g_task_return_pointer(task, vb_last_words_read(log_path), g_free);
+}
+
+const VbLauncher vb_launcher_detached = {.launch = launch_detached, .last_words = last_words};

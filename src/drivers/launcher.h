@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * VbLauncher: how a hypervisor's process comes to be. Drivers are given one by main.c and do not
- * know which it is: a detached child (launcher-detached.c), or a unit of the service manager.
+ * VbLauncher: how a hypervisor's process comes to be. Drivers are given one by daemon.c and do not
+ * know which it is: a detached child (launcher-detached.c), or a unit of the service manager
+ * (service/launcher-unit.c).
  * Whatever starts it, the process outlives the daemon and inherits nothing from it but what is
  * asked for. */
 #pragma once
@@ -18,18 +19,34 @@ typedef struct {
     const int *fds;          /* the process gets them as 3, 4, …; they stay the caller's, who may
                               * close them once launch() has returned */
     gsize n_fds;
-    const char *log_path;       /* its standard output and error are appended there; 0600, ours */
+    const char *log_path;       /* its standard output and error are appended there, 0600 and ours,
+                                 * by a launcher that has no log of its own for them */
     const VbIdentity *identity; /* who it runs as; NULL: as who we are */
+    const char *title;          /* for whoever looks at it: "Virtual machine 'web'"; or NULL */
+    const char *domain;         /* UUID of the domain that it is; NULL: of none */
+    const char *machine;        /* what the host shall list it as; NULL: as nothing */
 } VbLaunchSpec;
 
 typedef struct {
-    /* Starts it. With an identity, that the program cannot be executed shows in the log, and in the
-     * process's early end. Returns a VbProcess (transfer full) on the task, which is the
+    /* Starts it. With an identity, that the program cannot be executed may show in the log, and in
+     * the process's early end. One that ends at once is a process that has ended, or an error with
+     * its last words. Returns a VbProcess (transfer full) on the task, which is the
      * launcher's, never before launch() has returned; `spec` is read before. A program that cannot
      * be executed is an error that says why. Not cancellable: a launch that has begun is finished.
      */
     void (*launch)(gpointer self, const VbLaunchSpec *spec, GTask *task);
+
+    /* The last that a process launched as `name`, with that log_path, wrote to its standard output
+     * and error: in one line of plain text, a string (transfer full) on the task, which is the
+     * launcher's; "" when there is nothing. Does not fail. */
+    void (*last_words)(gpointer self, const VbProcess *process, const char *name,
+                       const char *log_path, GTask *task);
 } VbLauncher;
+
+/* The last lines of a text of `size` bytes in one line, whatever is in it. (transfer full) */
+char *vb_last_words_format(const char *bytes, gsize size);
+/* The same of a file. */
+char *vb_last_words_read(const char *path);
 
 /* A child in a session of its own: umask 0077, working directory "/", default signals, standard
  * input from /dev/null. `self` is not used. Its parent may end before it. */

@@ -20,6 +20,7 @@ struct VbBus {
     VbSenders *senders;
     VbAdmission *admission;
 
+    char *trusted; /* whose signals are heard besides the bus's; or NULL */
     VbBusFilter filter;
     gpointer filter_data;
     VbBusClosed closed;
@@ -48,9 +49,10 @@ static int bus_filter(sd_bus_message *message, void *data, sd_bus_error *ret_err
     uint8_t type = 0;
 
     sd_bus_message_get_type(message, &type);
-    /* Anybody may send us a signal, and sd-bus would take it for the bus's own, which has another
-     * kind of name. We listen to nobody else. */
-    if (type == SD_BUS_MESSAGE_SIGNAL && g_strcmp0(name, "org.freedesktop.DBus") != 0)
+    /* Anybody may send us a signal, and sd-bus would take it for that of whom we listen to: the
+     * bus, which has another kind of name, and one more. */
+    if (type == SD_BUS_MESSAGE_SIGNAL && g_strcmp0(name, "org.freedesktop.DBus") != 0 &&
+        (bus->trusted == NULL || g_strcmp0(name, bus->trusted) != 0))
         return 1;
     sender = name != NULL ? vb_senders_get(bus->senders, name) : NULL;
     if (sender != NULL)
@@ -210,6 +212,7 @@ void vb_bus_free(VbBus *bus)
     vb_admission_free(bus->admission);
     sd_bus_close_unref(bus->connection);
     vb_senders_free(bus->senders);
+    g_free(bus->trusted);
     g_free(bus);
 }
 
@@ -233,6 +236,12 @@ void vb_bus_set_late_server(VbBus *bus, const VbAdmissionServer *server, gpointe
 {
     if (bus->admission != NULL)
         vb_admission_set_server(bus->admission, server, data);
+}
+
+void vb_bus_set_trusted(VbBus *bus, const char *name)
+{
+    g_free(bus->trusted);
+    bus->trusted = g_strdup(name);
 }
 
 void vb_bus_set_filter(VbBus *bus, VbBusFilter filter, gpointer data)

@@ -45,6 +45,10 @@ sd_bus *vb_bus_connection(VbBus *bus);
 /* Called once from the main loop when the connection is lost (or was never established). */
 void vb_bus_set_closed_func(VbBus *bus, VbBusClosed closed, gpointer data);
 
+/* Signals are heard of the bus itself and of this sender, by its unique name. One; NULL takes it
+ * away. */
+void vb_bus_set_trusted(VbBus *bus, const char *name);
+
 /* One filter; NULL takes it away. */
 void vb_bus_set_filter(VbBus *bus, VbBusFilter filter, gpointer data);
 

@@ -16,7 +16,7 @@
 #include "exporter.h"
 #include "fd.h"
 #include "host.h"
-#include "launcher.h"
+#include "launcher-unit.h"
 #include "log.h"
 #include "qemu-driver.h"
 #include "registry.h"
@@ -36,6 +36,7 @@ struct VbDaemon {
     int lock;
     VbStore *store;
     VbExporter *exporter;
+    VbUnitLauncher *launcher; /* of guests */
     VbHost *host;
     VbBus *bus;
     VbAuthority *authority;
@@ -58,13 +59,13 @@ static void on_bus_closed(VbBus *bus, gpointer data)
     end(data, error);
 }
 
-/* The path of a program of ours, which is built in `folder` of drivers: a daemon that runs from the
+/* The path of a program of ours, which is built in `folder`: a daemon that runs from the
  * directory it was built in uses the one that was built with it. */
 static char *find_helper(const char *folder, const char *name)
 {
     g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
     g_autofree char *dir = g_path_get_dirname(self != NULL ? self : "/");
-    g_autofree char *built = g_build_filename(dir, "drivers", folder, name, NULL);
+    g_autofree char *built = g_build_filename(dir, folder, name, NULL);
 
     if (g_file_test(built, G_FILE_TEST_IS_EXECUTABLE))
         return g_steal_pointer(&built);
@@ -73,7 +74,7 @@ static char *find_helper(const char *folder, const char *name)
 
 static void add_network_driver(VbHost *host, const VbDaemonConfig *config)
 {
-    g_autofree char *lease_helper = find_helper("network", "virtbus-lease-helper");
+    g_autofree char *lease_helper = find_helper("drivers/network", "virtbus-lease-helper");
     const VbBridgeDriverOptions options = {
         .launcher = &vb_launcher_detached,
         .lease_helper = lease_helper,
@@ -84,11 +85,19 @@ static void add_network_driver(VbHost *host, const VbDaemonConfig *config)
                                vb_bridge_driver_free);
 }
 
-static void add_drivers(VbHost *host, const VbDaemonConfig *config)
+static VbUnitLauncher *make_launcher(gboolean session)
 {
-    g_autofree char *kvm_probe = find_helper("qemu", "virtbus-kvm-probe");
+    g_autofree char *helper = find_helper("service/unit", "virtbus-launch-helper");
+
+    return vb_unit_launcher_new(helper, session);
+}
+
+static void add_drivers(VbHost *host, VbUnitLauncher *launcher, const VbDaemonConfig *config)
+{
+    g_autofree char *kvm_probe = find_helper("drivers/qemu", "virtbus-kvm-probe");
     const VbQemuDriverOptions qemu = {
-        .launcher = &vb_launcher_detached,
+        .launcher = &vb_launcher_unit,
+        .launcher_self = launcher,
         .kvm_probe_path = kvm_probe,
         .user = config->qemu_user,
     };
@@ -107,8 +116,15 @@ static void on_named(GObject *source, GAsyncResult *result, gpointer data)
         return;
     }
     vb_host_announce(daemon->host);
-    vb_log_info(NULL, NULL, "virtbusd %s serves %s", VB_VERSION, BUS_NAME);
+    vb_log_event(VB_MESSAGE_DAEMON_READY, G_LOG_LEVEL_INFO, NULL, NULL, "virtbusd %s serves %s",
+                 VB_VERSION, BUS_NAME);
     sd_notify(FALSE, "READY=1");
+}
+
+/* Signals of the service manager, by which it tells of its units. */
+static void on_manager(const char *name, gpointer data)
+{
+    vb_bus_set_trusted(data, name);
 }
 
 static gboolean connect_and_export(VbDaemon *daemon, GError **error)
@@ -120,6 +136,8 @@ static gboolean connect_and_export(VbDaemon *daemon, GError **error)
     if (daemon->bus == NULL)
         return FALSE;
     vb_bus_set_closed_func(daemon->bus, on_bus_closed, daemon);
+    vb_unit_launcher_attach(daemon->launcher, vb_bus_connection(daemon->bus), on_manager,
+                            daemon->bus);
     daemon->authority = vb_authority_new(daemon->bus, session);
     daemon->registry = vb_registry_new(daemon->bus, daemon->authority, error);
     return daemon->registry != NULL &&
@@ -169,7 +187,8 @@ VbDaemon *vb_daemon_start(const VbDaemonOptions *options, VbDaemonEnded ended, g
     daemon->host = vb_host_new(daemon->paths, daemon->store, &vb_exporter_events, daemon->exporter);
     vb_host_set_image_directories(daemon->host,
                                   (const char *const *)daemon->config->image_directories);
-    add_drivers(daemon->host, daemon->config);
+    daemon->launcher = make_launcher(options->session);
+    add_drivers(daemon->host, daemon->launcher, daemon->config);
     /* A user's own instance may not touch what this is made of. */
     if (!options->session)
         add_network_driver(daemon->host, daemon->config);
@@ -209,10 +228,12 @@ void vb_daemon_free(VbDaemon *daemon)
         vb_exporter_stop(daemon->exporter);
     vb_registry_free(daemon->registry);
     vb_authority_free(daemon->authority);
+    vb_unit_launcher_detach(daemon->launcher);
     if (daemon->bus != NULL)
         vb_bus_close(daemon->bus);
     vb_bus_free(daemon->bus);
     vb_host_free(daemon->host);
+    vb_unit_launcher_free(daemon->launcher);
     vb_exporter_free(daemon->exporter);
     vb_store_free(daemon->store);
     vb_daemon_config_free(daemon->config);

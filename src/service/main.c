@@ -107,12 +107,28 @@ static void tune_malloc(void)
     mallopt(M_TRIM_THRESHOLD, 256 * 1024);
 }
 
+static gboolean on_watchdog(gpointer data)
+{
+    sd_notify(FALSE, "WATCHDOG=1");
+    return G_SOURCE_CONTINUE;
+}
+
+/* From the main loop, so that it says what matters: that the loop turns. 0: nobody wants it. */
+static guint feed_watchdog(void)
+{
+    guint64 usec;
+
+    return sd_watchdog_enabled(FALSE, &usec) > 0
+               ? g_timeout_add((guint)MIN(usec / 3000, G_MAXUINT), on_watchdog, NULL)
+               : 0;
+}
+
 static int run_daemon(const CommandLine *line)
 {
     const VbDaemonOptions options = {line->session, line->address, line->root};
     Run run = {.exit_code = EXIT_SUCCESS};
     g_autoptr(GError) error = NULL;
-    guint term, interrupt, hangup;
+    guint term, interrupt, hangup, watchdog;
 
     umask(0077);
     signal(SIGPIPE, SIG_IGN);
@@ -121,6 +137,7 @@ static int run_daemon(const CommandLine *line)
     term = g_unix_signal_add(SIGTERM, on_stop_signal, &run);
     interrupt = g_unix_signal_add(SIGINT, on_stop_signal, &run);
     hangup = g_unix_signal_add(SIGHUP, on_reload_signal, &run);
+    watchdog = feed_watchdog();
     run.daemon = vb_daemon_start(&options, on_ended, &run, &error);
     if (run.daemon != NULL)
         g_main_loop_run(run.loop);
@@ -131,6 +148,7 @@ static int run_daemon(const CommandLine *line)
     g_source_remove(term);
     g_source_remove(interrupt);
     g_source_remove(hangup);
+    g_clear_handle_id(&watchdog, g_source_remove);
     g_main_loop_unref(run.loop);
     return run.exit_code;
 }

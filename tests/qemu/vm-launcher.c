@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What a detached process gets, what it does not, and how it is found again. */
-#include "launcher.h"
+ * What a launched process gets, what it does not, and how it is found again: the contract of
+ * launcher.h. Without an argument, of a detached process; with the path of virtbus-launch-helper,
+ * of a unit of the system's service manager (tests/system runs that). */
+#include "launcher-unit.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,8 +14,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bus-source.h"
 #include "error.h"
 #include "wait.h"
+
+static const VbLauncher *launcher = &vb_launcher_detached;
+static VbUnitLauncher *units; /* NULL: detached */
 
 typedef struct {
     char *dir, *log;
@@ -47,9 +53,15 @@ static VbProcess *launch(Fixture *fixture, const char *const *argv, const int *f
                          GError **error)
 {
     static const char *const env[] = {"PATH=/usr/bin:/bin", "GREETING=hello there", NULL};
-    VbLaunchSpec spec = {"test", argv, env, fds, n_fds, fixture->log, fixture->identity};
+    VbLaunchSpec spec = {.name = "test",
+                         .argv = argv,
+                         .env = env,
+                         .fds = fds,
+                         .n_fds = n_fds,
+                         .log_path = fixture->log,
+                         .identity = fixture->identity};
 
-    vb_launcher_detached.launch(NULL, &spec, g_task_new(NULL, NULL, on_launched, fixture));
+    launcher->launch(units, &spec, g_task_new(NULL, NULL, on_launched, fixture));
     g_assert_null(fixture->result);
     VB_WAIT_FOR(fixture->result);
     g_autoptr(GTask) task = G_TASK(g_steal_pointer(&fixture->result));
@@ -64,19 +76,62 @@ static void on_ended(VbProcess *process, const char *how, gpointer data)
     fixture->how = g_strdup(how);
 }
 
-/* Runs a shell script to its end; its output. */
-static char *run(Fixture *fixture, const char *script, const int *fds, gsize n_fds)
+/* How it ended is known of children only. */
+static void assert_how(const Fixture *fixture, const char *how)
 {
-    const char *argv[] = {"/bin/sh", "-c", script, NULL};
+    g_assert_cmpstr(fixture->how, ==, units ? "" : how);
+}
+
+static void assert_words(Fixture *fixture, const VbProcess *process, const char *expected)
+{
+    launcher->last_words(units, process, "test", fixture->log,
+                         g_task_new(NULL, NULL, on_launched, fixture));
+    VB_WAIT_FOR(fixture->result);
+    g_autoptr(GTask) task = G_TASK(g_steal_pointer(&fixture->result));
+    g_autofree char *words = g_task_propagate_pointer(task, NULL);
+    g_assert_cmpstr(words, ==, expected);
+}
+
+static char *read_output(Fixture *fixture, pid_t pid)
+{
+    g_autofree char *match = g_strdup_printf("_PID=%d", (int)pid);
+    const char *argv[] = {"journalctl", "-q", "-o", "cat", "_TRANSPORT=stdout", match, NULL};
     g_autoptr(GError) error = NULL;
-    g_autoptr(VbProcess) process = launch(fixture, argv, fds, n_fds, &error);
     char *output = NULL;
 
+    if (units)
+        g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &output, NULL,
+                     NULL, &error);
+    else
+        g_file_get_contents(fixture->log, &output, NULL, &error);
+    g_assert_no_error(error);
+    return output;
+}
+
+/* Runs a shell script to its end; its output, of which `last` is what it said last. It does not end
+ * before we have hold of it: it waits for the end of one more descriptor. */
+static char *run(Fixture *fixture, const char *script, const int *fds, gsize n_fds,
+                 const char *last)
+{
+    int gate[2];
+    g_assert_cmpint(pipe2(gate, O_CLOEXEC), ==, 0);
+    g_autofree char *held = g_strdup_printf("%s; read x <&%u; true", script, (guint)(3 + n_fds));
+    const char *argv[] = {"/bin/sh", "-c", held, NULL};
+    g_autoptr(GArray) all = g_array_new(FALSE, FALSE, sizeof(int));
+    g_autoptr(GError) error = NULL;
+
+    g_array_append_vals(all, fds, (guint)n_fds);
+    g_array_append_val(all, gate[0]);
+    g_autoptr(VbProcess) process =
+        launch(fixture, argv, &g_array_index(all, int, 0), all->len, &error);
     g_assert_no_error(error);
     vb_process_watch(process, on_ended, fixture);
+    close(gate[0]);
+    close(gate[1]);
     VB_WAIT_FOR(fixture->how);
-    g_assert_true(g_file_get_contents(fixture->log, &output, NULL, NULL));
-    return output;
+    assert_how(fixture, "exit status 0");
+    assert_words(fixture, process, last);
+    return read_output(fixture, process->pid);
 }
 
 static void test_surroundings(Fixture *fixture, gconstpointer data)
@@ -86,15 +141,16 @@ static void test_surroundings(Fixture *fixture, gconstpointer data)
                                   "echo error >&2; cut -d' ' -f6 /proc/$$/stat | grep -cx $$;"
                                   "grep SigBlk /proc/self/status | tr -d '\\t';"
                                   "grep SigIgn /proc/self/status | tr -d '\\t'",
-                                  NULL, 0);
+                                  NULL, 0, "1; SigBlk:0000000000000000; SigIgn:0000000000000000");
     struct stat info;
 
     g_assert_cmpstr(output, ==,
                     "0077\n/\nhello there\n/dev/null\nerror\n1\n"
                     "SigBlk:0000000000000000\nSigIgn:0000000000000000\n");
-    g_assert_cmpstr(fixture->how, ==, "exit status 0");
-    g_assert_cmpint(stat(fixture->log, &info), ==, 0);
-    g_assert_cmpuint(info.st_mode & 0777, ==, 0600);
+    if (!units) {
+        g_assert_cmpint(stat(fixture->log, &info), ==, 0);
+        g_assert_cmpuint(info.st_mode & 0777, ==, 0600);
+    }
 }
 
 /* Exactly the descriptors that were handed over, also when they lie in the way of each other. */
@@ -109,9 +165,9 @@ static void test_descriptors(Fixture *fixture, gconstpointer data)
     g_autofree char *output = run(fixture,
                                   "echo a >&3; echo b >&4; i=0; while [ $i -lt 256 ]; do"
                                   " [ -e /proc/$$/fd/$i ] && echo $i; i=$((i+1)); done",
-                                  fds, 2);
+                                  fds, 2, "3; 4; 5");
 
-    g_assert_cmpstr(output, ==, "0\n1\n2\n3\n4\n");
+    g_assert_cmpstr(output, ==, "0\n1\n2\n3\n4\n5\n");
     g_assert_cmpint(read(second[0], text, sizeof text), ==, 2);
     g_assert_cmpstr(text, ==, "a\n");
     g_assert_cmpint(read(first[0], text, sizeof text), ==, 2);
@@ -143,19 +199,21 @@ static void test_identity(Fixture *fixture, gconstpointer data)
             "grep -E '^(Uid|Gid|Groups|Cap(Inh|Prm|Eff|Amb)|NoNewPrivs):' /proc/$$/status |"
             " tr '\\t' ' '; umask; pwd; i=0; while [ $i -lt 256 ]; do"
             " [ -e /proc/$$/fd/$i ] && echo $i; i=$((i+1)); done",
-            fds, 1);
+            fds, 1, "2; 3; 4");
     guint uid = fixture->identity->uid, gid = fixture->identity->gid;
     g_autofree char *expected = g_strdup_printf(
         "Uid: %u %u %u %u\nGid: %u %u %u %u\nGroups: %u \n"
         "CapInh: 0000000000000000\nCapPrm: 0000000000000000\nCapEff: 0000000000000000\n"
-        "CapAmb: 0000000000000000\nNoNewPrivs: 1\n0077\n/\n0\n1\n2\n3\n",
+        "CapAmb: 0000000000000000\nNoNewPrivs: 1\n0077\n/\n0\n1\n2\n3\n4\n",
         uid, uid, uid, uid, gid, gid, gid, gid, gid);
 
     g_assert_cmpstr(output, ==, expected);
-    /* It writes to the log, and cannot open it. */
-    g_assert_cmpint(stat(fixture->log, &info), ==, 0);
-    g_assert_cmpuint(info.st_uid, ==, 0);
-    g_assert_cmpuint(info.st_mode & 0777, ==, 0600);
+    if (!units) {
+        /* It writes to the log, and cannot open it. */
+        g_assert_cmpint(stat(fixture->log, &info), ==, 0);
+        g_assert_cmpuint(info.st_uid, ==, 0);
+        g_assert_cmpuint(info.st_mode & 0777, ==, 0600);
+    }
     close(junk);
 }
 
@@ -173,6 +231,11 @@ static void test_identity_not_executable(Fixture *fixture, gconstpointer data)
     vb_identity_resolve("nobody", &fixture->identity, &error);
     g_assert_no_error(error);
     g_autoptr(VbProcess) process = launch(fixture, argv, NULL, 0, &error);
+    if (units) {
+        g_assert_null(process);
+        g_assert_nonnull(strstr(error->message, "/nowhere/program: No such file"));
+        return;
+    }
     g_assert_no_error(error);
     vb_process_watch(process, on_ended, fixture);
     VB_WAIT_FOR(fixture->how);
@@ -193,6 +256,51 @@ static void test_not_executable(Fixture *fixture, gconstpointer data)
     g_assert_nonnull(strstr(error->message, "/nowhere/program: No such file"));
     g_assert_null(launch(fixture, directory, NULL, 0, &other));
     g_assert_nonnull(strstr(other->message, "/tmp: Permission denied"));
+}
+
+/* A '$' is a '$', a '%' is a '%', and quotes, backslashes and blanks are theirs. */
+static void test_arguments(Fixture *fixture, gconstpointer data)
+{
+    static const char script[] = "printf '%s\\n' '$GREETING ${PATH} %n %% \\x20 \"b\"  ;'";
+    g_autofree char *output =
+        run(fixture, script, NULL, 0, "$GREETING ${PATH} %n %% \\x20 \"b\"  ;");
+
+    g_assert_cmpstr(output, ==, "$GREETING ${PATH} %n %% \\x20 \"b\"  ;\n");
+}
+
+/* Of one that ends at once there is a process that has ended, or an error: its words are known. */
+static void test_early_end(Fixture *fixture, gconstpointer data)
+{
+    const char *argv[] = {"/bin/sh", "-c", "echo no such luck >&2; exit 3", NULL};
+    g_autoptr(GError) error = NULL;
+    g_autoptr(VbProcess) process = launch(fixture, argv, NULL, 0, &error);
+
+    if (process) {
+        vb_process_watch(process, on_ended, fixture);
+        VB_WAIT_FOR(fixture->how);
+        assert_how(fixture, "exit status 3");
+        assert_words(fixture, process, "no such luck");
+    } else {
+        g_assert_nonnull(units);
+        g_assert_cmpstr(error->message, ==, "sh ended at once: no such luck");
+    }
+}
+
+/* One that is left of an earlier launch is none of ours: it makes room. */
+static void test_leftover(Fixture *fixture, gconstpointer data)
+{
+    const char *argv[] = {"/bin/sh", "-c", "exec tail -f /dev/null", NULL};
+    g_autoptr(GError) error = NULL;
+
+    g_autoptr(VbProcess) first = launch(fixture, argv, NULL, 0, &error);
+    g_assert_no_error(error);
+    g_autoptr(VbProcess) second = launch(fixture, argv, NULL, 0, &error);
+    g_assert_no_error(error);
+    g_assert_cmpint(first->pid, !=, second->pid);
+    g_assert_null(vb_process_find(first->pid, first->start_time, NULL));
+    vb_process_watch(second, on_ended, fixture);
+    vb_process_kill(second, SIGKILL);
+    VB_WAIT_FOR(fixture->how);
 }
 
 static void test_find(Fixture *fixture, gconstpointer data)
@@ -217,7 +325,7 @@ static void test_find(Fixture *fixture, gconstpointer data)
     vb_process_watch(process, on_ended, fixture);
     vb_process_kill(process, SIGTERM);
     VB_WAIT_FOR(fixture->how);
-    g_assert_true(g_str_has_prefix(fixture->how, "killed by signal 15"));
+    assert_how(fixture, "killed by signal 15 (Terminated)");
     g_assert_cmpint(kill(pid, 0), ==, -1);
     g_assert_null(vb_process_find(pid, start_time, &error));
     g_assert_error(error, VB_ERROR, VB_ERROR_DOMAIN_NOT_RUNNING);
@@ -241,18 +349,71 @@ static void test_find_zombie(Fixture *fixture, gconstpointer data)
     g_assert_cmpint(errno, ==, ECHILD);
 }
 
+/* ---- the system's service manager -------------------------------------------------------------
+ */
+
+typedef struct {
+    sd_bus *bus;
+    GSource *source;
+} Manager;
+
+static int on_round_trip(sd_bus_message *reply, void *data, sd_bus_error *ret_error)
+{
+    *(gboolean *)data = TRUE;
+    return 0;
+}
+
+/* Its bus has said by then whether there is a manager. */
+static void manager_init(Manager *manager, const char *helper)
+{
+    gboolean asked = FALSE;
+
+    g_assert_cmpint(sd_bus_open_system(&manager->bus), >=, 0);
+    manager->source = vb_bus_source_new(manager->bus, NULL, NULL, NULL);
+    g_source_attach(manager->source, NULL);
+    units = vb_unit_launcher_new(helper, FALSE);
+    launcher = &vb_launcher_unit;
+    vb_unit_launcher_attach(units, manager->bus, NULL, NULL);
+    g_assert_cmpint(sd_bus_call_method_async(manager->bus, NULL, "org.freedesktop.DBus",
+                                             "/org/freedesktop/DBus", "org.freedesktop.DBus.Peer",
+                                             "Ping", on_round_trip, &asked, NULL),
+                    >=, 0);
+    VB_WAIT_FOR(asked);
+}
+
+static void manager_clear(Manager *manager)
+{
+    vb_unit_launcher_free(units);
+    g_source_destroy(manager->source);
+    g_source_unref(manager->source);
+    sd_bus_flush_close_unref(manager->bus);
+}
+
 int main(int argc, char **argv)
 {
+    Manager manager;
+
     g_test_init(&argc, &argv, NULL);
     signal(SIGUSR1, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
+    if (argc > 1)
+        manager_init(&manager, argv[1]);
 #define ADD(name, func) g_test_add("/qemu/launcher/" name, Fixture, NULL, setup, func, teardown)
     ADD("surroundings", test_surroundings);
     ADD("descriptors", test_descriptors);
+    ADD("arguments", test_arguments);
     ADD("identity", test_identity);
     ADD("identity-not-executable", test_identity_not_executable);
     ADD("not-executable", test_not_executable);
+    ADD("early-end", test_early_end);
     ADD("find", test_find);
-    ADD("find-zombie", test_find_zombie);
-    return g_test_run();
+    if (units) {
+        ADD("leftover", test_leftover);
+    } else {
+        ADD("find-zombie", test_find_zombie);
+    }
+    int result = g_test_run();
+    if (units)
+        manager_clear(&manager);
+    return result;
 }

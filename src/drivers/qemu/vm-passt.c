@@ -86,7 +86,7 @@ static void on_ended(VbProcess *process, const char *how, gpointer user_data)
         settle(passt, NULL);
         return;
     }
-    g_autofree char *tail = vb_qemu_log_tail(passt->log_path);
+    g_autofree char *tail = vb_last_words_read(passt->log_path);
     settle(passt, g_error_new(VB_ERROR, VB_ERROR_FAILED, "%s did not start (%s)%s%s", passt->what,
                               how, *tail ? ": " : "", tail));
 }
@@ -130,8 +130,8 @@ static void launch(GTask *task, const VbQemuVm *vm, const VbInterfaceDef *interf
         .identity = driver->identity,
     };
     round->n_starting++;
-    driver->launcher->launch(driver->launcher_self, &spec,
-                             g_task_new(NULL, NULL, on_launched, passt));
+    /* Not as a unit: it is over for its launcher when it has gone to the background. */
+    vb_launcher_detached.launch(NULL, &spec, g_task_new(NULL, NULL, on_launched, passt));
 }
 
 static gboolean start_one(GTask *task, const VbQemuVm *vm, const VbInterfaceDef *interface,

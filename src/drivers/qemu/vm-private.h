@@ -38,6 +38,8 @@ typedef struct VbQemuVmPrivate {
     gboolean ended;  /* the process has ended; the monitor may still have something to say */
     gboolean killed; /* … and it was we who killed it */
     char *how;       /* VbProcessEnded's */
+    gboolean asking; /* the launcher is asked for … */
+    char *words;     /* … the last that it wrote; NULL: nobody wants to know */
     guint timer;     /* the next escalation: SIGKILL, or no more waiting for the monitor's end */
     char *run_state; /* what QEMU said of itself at a reconnect, until the events go on */
 
@@ -75,6 +77,10 @@ void vb_qemu_vm_kill(VbQemuVm *vm);
 void vb_qemu_vm_kill_soon(VbQemuVm *vm);
 /* The one end: what waits is answered, and the domain is gone. */
 void vb_qemu_vm_over(VbQemuVm *vm);
+/* What QEMU is launched as. (transfer full) */
+char *vb_qemu_launch_name(const VbDomain *domain);
+/* QEMU's log in the domain's run-time directory, where the launcher has none. (transfer full) */
+char *vb_qemu_log_path(const VbDomain *domain);
 
 /* ---- vm-start.c ---- */
 
@@ -139,10 +145,3 @@ gboolean vb_qemu_run_dir_make(const VbPaths *paths, const char *uuid, const VbId
                               GError **error);
 /* Removes it; nothing that QEMU may have put there leads anywhere else or takes long. */
 void vb_qemu_run_dir_remove(const VbPaths *paths, const char *uuid);
-
-/* ---- vm-log.c ---- */
-
-/* QEMU's log in the domain's run-time directory. (transfer full) */
-char *vb_qemu_log_path(const VbDomain *domain);
-/* The last lines of a log in one line, "" when it has none. (transfer full) */
-char *vb_qemu_log_tail(const char *path);

@@ -453,7 +453,8 @@ static void step_launch(VbQemuStart *start)
     input.taps = &g_array_index(taps_in_qemu, int, 0);
     g_auto(GStrv) argv = vb_qemu_command_build(&input);
     g_auto(GStrv) env = make_environment(input.def);
-    g_autofree char *name = g_strconcat("qemu-", input.def->uuid, NULL);
+    g_autofree char *name = vb_qemu_launch_name(vm->domain);
+    g_autofree char *title = g_strdup_printf("Virtual machine '%s'", input.def->name);
     g_autofree char *log_path = vb_qemu_log_path(vm->domain);
     VbLaunchSpec spec = {
         .name = name,
@@ -463,6 +464,9 @@ static void step_launch(VbQemuStart *start)
         .n_fds = fds->len,
         .log_path = log_path,
         .identity = vm->driver->identity,
+        .title = title,
+        .domain = input.def->uuid,
+        .machine = input.def->name,
     };
     start->waiting = TRUE;
     vm->driver->launcher->launch(vm->driver->launcher_self, &spec,

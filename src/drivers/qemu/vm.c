@@ -29,6 +29,7 @@ static void vm_clear(gpointer data)
     g_free(vm->run_dir);
     g_ptr_array_unref(vm->priv->destroys);
     g_free(vm->priv->how);
+    g_free(vm->priv->words);
     g_free(vm->priv->run_state);
     g_free(vm->priv);
 }
@@ -89,6 +90,16 @@ guint vb_qemu_vm_next_index(VbQemuVm *vm)
 /* ---- the end ----------------------------------------------------------------------------------
  */
 
+char *vb_qemu_launch_name(const VbDomain *domain)
+{
+    return g_strconcat("qemu-", vb_domain_info(domain)->uuid, NULL);
+}
+
+char *vb_qemu_log_path(const VbDomain *domain)
+{
+    return g_build_filename(vb_domain_run_dir(domain), "qemu.log", NULL);
+}
+
 /* Nothing comes from the process or the monitor any more. */
 static void let_go(VbQemuVm *vm)
 {
@@ -130,31 +141,30 @@ void vb_qemu_vm_close(VbQemuVm *vm)
 /* Why a start did not come to its end, when QEMU itself is the reason. */
 static GError *ended_early(VbQemuVm *vm)
 {
-    g_autofree char *log_path = vb_qemu_log_path(vm->domain);
-    g_autofree char *tail = vb_qemu_log_tail(log_path);
+    const char *how = vm->priv->how, *words = vm->priv->words;
 
     return g_error_new(VB_ERROR, VB_ERROR_HYPERVISOR,
                        "domain '%s' did not start: QEMU ended%s%s%s%s%s",
-                       vb_domain_info(vm->domain)->name, *vm->priv->how ? " with " : "",
-                       vm->priv->how, *tail ? " (" : "", tail, *tail ? ")" : "");
+                       vb_domain_info(vm->domain)->name, *how ? " with " : "", how,
+                       *words ? " (" : "", words, *words ? ")" : "");
 }
 
 static void log_crash(VbQemuVm *vm)
 {
     const VbDomainInfo *info = vb_domain_info(vm->domain);
-    g_autofree char *log_path = vb_qemu_log_path(vm->domain);
-    g_autofree char *tail = vb_qemu_log_tail(log_path);
+    const char *how = vm->priv->how, *words = vm->priv->words;
 
-    vb_log_warning(info->uuid, NULL, "QEMU of domain '%s' ended unexpectedly%s%s%s%s", info->name,
-                   vm->priv->how && *vm->priv->how ? ": " : "", vm->priv->how ? vm->priv->how : "",
-                   *tail ? "; its last words: " : "", tail);
+    vb_log_event(VB_MESSAGE_DOMAIN_CRASHED, VB_LOG_LEVEL_WARNING, info->uuid, NULL,
+                 "QEMU of domain '%s' ended unexpectedly%s%s%s%s", info->name,
+                 how && *how ? ": " : "", how ? how : "",
+                 words && *words ? "; its last words: " : "", words ? words : "");
 }
 
 void vb_qemu_vm_over(VbQemuVm *vm)
 {
     VbQemuVmPrivate *priv = vm->priv;
 
-    if (priv->over)
+    if (priv->over || priv->asking)
         return;
     g_autoptr(VbQemuVm) keep = vb_qemu_vm_ref(vm);
     g_autoptr(VbDomain) domain = vb_domain_ref(vm->domain);
@@ -205,6 +215,28 @@ static gboolean on_last_words_over(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
+static void on_words(GObject *source, GAsyncResult *result, gpointer data)
+{
+    g_autoptr(VbQemuVm) vm = data;
+
+    vm->priv->words = g_task_propagate_pointer(G_TASK(result), NULL);
+    vm->priv->asking = FALSE;
+    if (vm->priv->timer == 0) /* else the monitor is still waited for */
+        vb_qemu_vm_over(vm);
+}
+
+/* Of an end that nobody expected, what QEMU wrote is the only explanation. */
+static void ask_for_words(VbQemuVm *vm)
+{
+    const VbQemuDriver *driver = vm->driver;
+    g_autofree char *name = vb_qemu_launch_name(vm->domain);
+    g_autofree char *log_path = vb_qemu_log_path(vm->domain);
+
+    vm->priv->asking = TRUE;
+    driver->launcher->last_words(driver->launcher_self, vm->process, name, log_path,
+                                 g_task_new(NULL, NULL, on_words, vb_qemu_vm_ref(vm)));
+}
+
 static void on_process_ended(VbProcess *process, const char *how, gpointer data)
 {
     VbQemuVm *vm = data;
@@ -213,6 +245,8 @@ static void on_process_ended(VbProcess *process, const char *how, gpointer data)
     priv->ended = TRUE;
     priv->how = g_strdup(how);
     g_clear_handle_id(&priv->timer, g_source_remove);
+    if (!priv->killed && !priv->end_reason)
+        ask_for_words(vm);
     if (vm->qmp)
         priv->timer = g_timeout_add(LAST_WORDS_MS, on_last_words_over, vm);
     else

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The launcher for a bus with a service manager: each process is a transient service of its own,
+ * `virtbus-<name>.service` in virtbus.slice, which has nothing of the daemon's sandbox and outlives
+ * it; its output goes to the journal. daemon.c makes one and attaches it to the daemon's bus. On a
+ * bus without a manager it launches detached. */
+#pragma once
+
+#include <systemd/sd-bus.h>
+
+#include "launcher.h"
+
+typedef struct VbUnitLauncher VbUnitLauncher;
+
+/* `helper`: the path of virtbus-launch-helper; session: the manager is a user's own. */
+VbUnitLauncher *vb_unit_launcher_new(const char *helper, gboolean session);
+/* The manager is there, by the unique name whose signals we have to hear; NULL: it is not. */
+typedef void (*VbUnitManager)(const char *name, gpointer data);
+
+/* Asks that bus for its manager, and watches whether it comes or goes. What is launched before it
+ * has answered is launched detached. */
+void vb_unit_launcher_attach(VbUnitLauncher *launcher, sd_bus *bus, VbUnitManager manager,
+                             gpointer data);
+/* Launches under way end with G_IO_ERROR_CANCELLED; what they started may run. Before the bus goes;
+ * everything is launched detached after it. Accepts NULL. */
+void vb_unit_launcher_detach(VbUnitLauncher *launcher);
+/* Accepts NULL. */
+void vb_unit_launcher_free(VbUnitLauncher *launcher);
+
+/* `self` is a VbUnitLauncher. */
+extern const VbLauncher vb_launcher_unit;

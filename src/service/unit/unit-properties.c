@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * See unit-properties.h. Nothing here may keep a guest from what its definition may name at any
+ * time of its life: a copy's target, another network. What QEMU's user can open is what virtbusd
+ * gave it; the sandbox keeps from it what no guest needs. */
+#include "unit-properties.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define SLICE "virtbus.slice"
+#define UMASK 0077u
+#define MAX_FILES G_GUINT64_CONSTANT(65536)
+
+#define PUT(...)                                                                                   \
+    G_STMT_START                                                                                   \
+    {                                                                                              \
+        if (r >= 0)                                                                                \
+            r = sd_bus_message_append(call, "(sv)", __VA_ARGS__);                                  \
+    }                                                                                              \
+    G_STMT_END
+
+static int append_command(sd_bus_message *call, const char *helper, const char *const *argv)
+{
+    int r = sd_bus_message_open_container(call, 'r', "sv");
+
+    if (r >= 0)
+        r = sd_bus_message_append(call, "s", "ExecStartEx");
+    if (r >= 0)
+        r = sd_bus_message_open_container(call, 'v', "a(sasas)");
+    if (r >= 0)
+        r = sd_bus_message_open_container(call, 'a', "(sasas)");
+    if (r >= 0)
+        r = sd_bus_message_open_container(call, 'r', "sasas");
+    if (r >= 0)
+        r = sd_bus_message_append(call, "s", helper);
+    if (r >= 0)
+        r = sd_bus_message_open_container(call, 'a', "s");
+    if (r >= 0)
+        r = sd_bus_message_append(call, "s", helper);
+    for (gsize i = 0; r >= 0 && argv[i] != NULL; i++)
+        r = sd_bus_message_append(call, "s", argv[i]);
+    if (r >= 0)
+        r = sd_bus_message_close_container(call);
+    if (r >= 0)
+        r = sd_bus_message_append(call, "as", 1, "no-env-expand"); /* a '$' is a '$' */
+    for (guint level = 0; r >= 0 && level < 4; level++)
+        r = sd_bus_message_close_container(call);
+    return r;
+}
+
+/* A field that lets journalctl find what QEMU wrote together with what virtbusd wrote of it. */
+static int append_log(sd_bus_message *call, const VbLaunchSpec *spec)
+{
+    int r = 0;
+
+    PUT("StandardOutput", "s", "journal");
+    PUT("StandardError", "s", "journal");
+    PUT("SyslogIdentifier", "s", spec->name);
+    if (spec->domain != NULL) {
+        g_autofree char *field = g_strconcat("VIRTBUS_DOMAIN=", spec->domain, NULL);
+        gsize length = strlen(field);
+
+        if (r >= 0)
+            r = sd_bus_message_open_container(call, 'r', "sv");
+        if (r >= 0)
+            r = sd_bus_message_append(call, "s", "LogExtraFields");
+        if (r >= 0)
+            r = sd_bus_message_open_container(call, 'v', "aay");
+        if (r >= 0)
+            r = sd_bus_message_open_container(call, 'a', "ay");
+        if (r >= 0)
+            r = sd_bus_message_append_array(call, 'y', field, length);
+        for (guint level = 0; r >= 0 && level < 3; level++)
+            r = sd_bus_message_close_container(call);
+    }
+    return r;
+}
+
+/* What any manager can do for its units. */
+static int append_sandbox(sd_bus_message *call)
+{
+    int r = 0;
+
+    PUT("NoNewPrivileges", "b", 1);
+    PUT("RestrictAddressFamilies", "(bas)", 1, 4, "AF_UNIX", "AF_INET", "AF_INET6", "AF_NETLINK");
+    PUT("RestrictNamespaces", "t", G_GUINT64_CONSTANT(0));
+    PUT("RestrictRealtime", "b", 1);
+    PUT("RestrictSUIDSGID", "b", 1);
+    PUT("LockPersonality", "b", 1);
+    PUT("SystemCallArchitectures", "as", 1, "native");
+    /* seccomp(): QEMU has a filter of its own. */
+    PUT("SystemCallFilter", "(bas)", 1, 2, "@system-service", "seccomp");
+    PUT("SystemCallErrorNumber", "i", EPERM);
+    return r;
+}
+
+/* What only the system's manager can: another user, devices, a view of the file system. No
+ * MemoryDenyWriteExecute: TCG writes the code that it runs. */
+static int append_system_sandbox(sd_bus_message *call, const VbLaunchSpec *spec)
+{
+    int r = 0;
+
+    if (spec->identity != NULL)
+        PUT("User", "s", spec->identity->name);
+    PUT("CapabilityBoundingSet", "t", G_GUINT64_CONSTANT(0));
+    PUT("DevicePolicy", "s", "closed");
+    PUT("DeviceAllow", "a(ss)", 3, "/dev/kvm", "rw", "block-*", "rw", "/dev/hwrng", "r");
+    PUT("ProtectSystem", "s", "full");
+    PUT("ProtectKernelTunables", "b", 1);
+    PUT("ProtectKernelModules", "b", 1);
+    PUT("ProtectKernelLogs", "b", 1);
+    PUT("ProtectControlGroups", "b", 1);
+    PUT("ProtectClock", "b", 1);
+    PUT("ProtectHostname", "b", 1);
+    PUT("ProtectProc", "s", "invisible");
+    PUT("PrivateMounts", "b", 1);
+    PUT("RemoveIPC", "b", 0);
+    return r;
+}
+
+int vb_unit_append_properties(sd_bus_message *call, const VbLaunchSpec *spec,
+                              const VbUnitSurroundings *surroundings)
+{
+    int r = sd_bus_message_open_container(call, 'a', "(sv)");
+
+    PUT("Description", "s", spec->title != NULL ? spec->title : spec->name);
+    PUT("Slice", "s", SLICE);
+    PUT("Type", "s", "exec");
+    PUT("CollectMode", "s", "inactive-or-failed");
+    PUT("AddRef", "b", 1); /* until we know its process */
+    PUT("StandardInputFileDescriptor", "h", surroundings->input);
+    PUT("WorkingDirectory", "s", "/");
+    PUT("UMask", "u", UMASK);
+    PUT("IgnoreSIGPIPE", "b", 0);
+    PUT("LimitNOFILE", "t", MAX_FILES);
+    PUT("LimitNOFILESoft", "t", MAX_FILES);
+    if (r >= 0)
+        r = append_command(call, surroundings->helper, spec->argv);
+    if (r >= 0)
+        r = append_log(call, spec);
+    if (r >= 0)
+        r = append_sandbox(call);
+    if (r >= 0 && !surroundings->session)
+        r = append_system_sandbox(call, spec);
+    return r < 0 ? r : sd_bus_message_close_container(call);
+}
