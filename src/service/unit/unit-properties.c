@@ -20,18 +20,28 @@
     }                                                                                              \
     G_STMT_END
 
+/* The manager expands variables. (ExecStartEx could tell it not to; but systemd 252 does not read
+ * again what it has written of that, and refuses the unit after a reload.) */
+static int append_argument(sd_bus_message *call, const char *argument)
+{
+    g_autoptr(GString) escaped = g_string_new(argument);
+
+    g_string_replace(escaped, "$", "$$", 0);
+    return sd_bus_message_append(call, "s", escaped->str);
+}
+
 static int append_command(sd_bus_message *call, const char *helper, const char *const *argv)
 {
     int r = sd_bus_message_open_container(call, 'r', "sv");
 
     if (r >= 0)
-        r = sd_bus_message_append(call, "s", "ExecStartEx");
+        r = sd_bus_message_append(call, "s", "ExecStart");
     if (r >= 0)
-        r = sd_bus_message_open_container(call, 'v', "a(sasas)");
+        r = sd_bus_message_open_container(call, 'v', "a(sasb)");
     if (r >= 0)
-        r = sd_bus_message_open_container(call, 'a', "(sasas)");
+        r = sd_bus_message_open_container(call, 'a', "(sasb)");
     if (r >= 0)
-        r = sd_bus_message_open_container(call, 'r', "sasas");
+        r = sd_bus_message_open_container(call, 'r', "sasb");
     if (r >= 0)
         r = sd_bus_message_append(call, "s", helper);
     if (r >= 0)
@@ -39,11 +49,11 @@ static int append_command(sd_bus_message *call, const char *helper, const char *
     if (r >= 0)
         r = sd_bus_message_append(call, "s", helper);
     for (gsize i = 0; r >= 0 && argv[i] != NULL; i++)
-        r = sd_bus_message_append(call, "s", argv[i]);
+        r = append_argument(call, argv[i]);
     if (r >= 0)
         r = sd_bus_message_close_container(call);
     if (r >= 0)
-        r = sd_bus_message_append(call, "as", 1, "no-env-expand"); /* a '$' is a '$' */
+        r = sd_bus_message_append(call, "b", 0); /* a failure is one */
     for (guint level = 0; r >= 0 && level < 4; level++)
         r = sd_bus_message_close_container(call);
     return r;
