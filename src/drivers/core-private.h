@@ -22,6 +22,7 @@ typedef struct {
 
 typedef struct VbHostNetworks VbHostNetworks;
 typedef struct VbHostIndex VbHostIndex;
+typedef struct VbHostShutdown VbHostShutdown;
 
 struct VbHost {
     const VbPaths *paths;
@@ -42,6 +43,7 @@ struct VbHost {
     GQueue parsed; /* VbDomain, borrowed, newest first: inactive ones whose definition is in memory
                     * although their file has it */
     VbHostIndex *index;
+    VbHostShutdown *shutdown; /* of the guests; NULL: nobody wants it */
 };
 
 VbHostDriver *vb_host_driver_for(VbHost *host, VbDomainType type);
@@ -55,6 +57,12 @@ void vb_host_keep_concluded(VbHost *host, VbJob *job);
 void vb_host_forget_concluded(VbHost *host, VbJob *job);
 /* Those whose time is over go; the timer is set for the next one. */
 void vb_host_expire_concluded(VbHost *host);
+
+/* ---- the end of all guests (host-shutdown.c) ---- */
+
+/* A domain is gone: was it the last that is waited for? */
+void vb_host_shutdown_check(VbHost *host);
+void vb_host_close_shutdown(VbHost *host);
 
 /* ---- the index of stored definitions (host-index.c) ---- */
 

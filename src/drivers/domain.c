@@ -432,6 +432,7 @@ void vb_domain_gone(VbDomain *domain, VbDomainState state, const char *reason)
     vb_domain_run_start_queue(domain);
     if (!domain->live)
         vb_domain_unpin_stored(domain);
+    vb_host_shutdown_check(domain->host);
 }
 
 void vb_domain_set_stored(VbDomain *domain, VbDomainDef *def, const VbStoredForm *form)

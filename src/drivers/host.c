@@ -46,6 +46,7 @@ void vb_host_free(VbHost *host)
 
     if (!host)
         return;
+    vb_host_close_shutdown(host);
     vb_host_close_index(host);
     g_clear_handle_id(&host->expiry_source, g_source_remove);
     /* A job and its domain hold each other; a domain may be out of the tables and have jobs yet. */

@@ -47,6 +47,12 @@ gboolean vb_host_load_finish(VbHost *host, GAsyncResult *result, GError **error)
  * that are marked for it are started (once a boot), then such domains. */
 void vb_host_announce(VbHost *host);
 
+/* Asks all running guests to shut down, because the host does, and waits for their ends; not longer
+ * than that. Only one at a time. Finish: how many run on. */
+void vb_host_shutdown_guests_async(VbHost *host, guint seconds, GAsyncReadyCallback callback,
+                                   gpointer user_data);
+guint vb_host_shutdown_guests_finish(VbHost *host, GAsyncResult *result);
+
 /* Defines a domain, or defines an existing one (same UUID and name) again. Takes `def`.
  * Errors: INVALID_XML, DOMAIN_EXISTS, NOT_SUPPORTED, BUSY, LIMITS_EXCEEDED. Finish: (transfer
  * full). */

@@ -14,24 +14,28 @@
 
 #define DEFAULT_QEMU_USER "virtbus-qemu"
 #define DEFAULT_NETWORK_USER "virtbus-dnsmasq"
+#define DEFAULT_TIMEOUT 120u
 #define USER_NAME_MAX 31
 
 typedef struct {
     const char *group, *name;
     /* Of one line; FALSE with an error that says what is wrong with the value. */
     gboolean (*set)(VbDaemonConfig *config, const char *value, GError **error);
+    gboolean system_only; /* a session instance has the rights of its user, and no others */
 } Key;
 
 static gboolean set_image_directories(VbDaemonConfig *config, const char *value, GError **error);
 static gboolean set_qemu_user(VbDaemonConfig *config, const char *value, GError **error);
 static gboolean set_network_user(VbDaemonConfig *config, const char *value, GError **error);
+static gboolean set_shutdown_guests(VbDaemonConfig *config, const char *value, GError **error);
+static gboolean set_shutdown_timeout(VbDaemonConfig *config, const char *value, GError **error);
 
-/* None of them has a meaning in a session instance: it has the rights of its user, and no others.
- */
 static const Key keys[] = {
-    {"storage", "image-directories", set_image_directories},
-    {"qemu", "user", set_qemu_user},
-    {"network", "user", set_network_user},
+    {"storage", "image-directories", set_image_directories, TRUE},
+    {"qemu", "user", set_qemu_user, TRUE},
+    {"network", "user", set_network_user, TRUE},
+    {"host-shutdown", "guests", set_shutdown_guests, FALSE},
+    {"host-shutdown", "timeout", set_shutdown_timeout, FALSE},
 };
 
 typedef struct {
@@ -137,6 +141,29 @@ static gboolean set_network_user(VbDaemonConfig *config, const char *value, GErr
     return set_user(&config->network_user, value, error);
 }
 
+static gboolean set_shutdown_guests(VbDaemonConfig *config, const char *value, GError **error)
+{
+    if (g_str_equal(value, "save"))
+        return vb_fail(error, VB_ERROR_INVALID_ARGS, "guests cannot be saved yet");
+    if (!g_str_equal(value, "shutdown") && !g_str_equal(value, "stop"))
+        return vb_fail(error, VB_ERROR_INVALID_ARGS, "'%s' is neither 'shutdown' nor 'stop'",
+                       value);
+    config->host_shutdown =
+        g_str_equal(value, "stop") ? VB_HOST_SHUTDOWN_STOP : VB_HOST_SHUTDOWN_SHUTDOWN;
+    return TRUE;
+}
+
+static gboolean set_shutdown_timeout(VbDaemonConfig *config, const char *value, GError **error)
+{
+    guint64 seconds;
+
+    if (!g_ascii_string_to_unsigned(value, 10, 1, VB_DAEMON_CONFIG_MAX_TIMEOUT, &seconds, NULL))
+        return vb_fail(error, VB_ERROR_INVALID_ARGS, "'%s' is not a number of seconds from 1 to %u",
+                       value, VB_DAEMON_CONFIG_MAX_TIMEOUT);
+    config->host_shutdown_timeout = (guint)seconds;
+    return TRUE;
+}
+
 /* ---- lines ------------------------------------------------------------------------------------
  */
 
@@ -165,7 +192,7 @@ static gboolean read_value(Reader *reader, gsize key, const char *value, GError 
     if (reader->seen[key])
         return fail(reader, error, "key '%s' was given in line %u already", keys[key].name,
                     reader->seen[key]);
-    if (reader->session)
+    if (reader->session && keys[key].system_only)
         return fail(reader, error, "key '%s' has no meaning in a session instance", keys[key].name);
     if (!keys[key].set(reader->config, value, &wrong))
         return fail(reader, error, "key '%s': %s", keys[key].name, wrong->message);
@@ -229,6 +256,7 @@ static VbDaemonConfig *new_defaults(const char *state_dir, gboolean session)
 {
     VbDaemonConfig *config = g_new0(VbDaemonConfig, 1);
 
+    config->host_shutdown_timeout = DEFAULT_TIMEOUT;
     if (session)
         return config;
     config->image_directories = g_new0(char *, 2);

@@ -11,6 +11,11 @@
 #define VB_DAEMON_CONFIG_MAX_SIZE (64 * 1024)
 #define VB_DAEMON_CONFIG_MAX_DIRECTORIES 64
 
+typedef enum {
+    VB_HOST_SHUTDOWN_SHUTDOWN, /* they are asked to shut down, and waited for */
+    VB_HOST_SHUTDOWN_STOP,     /* they are left to the stop of their units */
+} VbHostShutdownPolicy;
+
 typedef struct {
     /* Absolute, without ".", ".." or double slashes. Below these a document may name files without
      * the right to reach into the host. [storage] image-directories, default <state_dir>/images.
@@ -22,7 +27,13 @@ typedef struct {
     /* The user that dnsmasq runs as once it has its sockets: as above. [network] user, default
      * "virtbus-dnsmasq". NULL on a session instance, which has no networks. */
     char *network_user;
+    /* What becomes of guests when the host shuts down. [host-shutdown] guests, default "shutdown";
+     * and how long they may take, in seconds: timeout, default 120. */
+    VbHostShutdownPolicy host_shutdown;
+    guint host_shutdown_timeout;
 } VbDaemonConfig;
+
+#define VB_DAEMON_CONFIG_MAX_TIMEOUT 3600
 
 /* Reads the file; where there is none, the defaults. Errors: VB_ERROR_INVALID_ARGS: not understood,
  * or with keys that a session instance does not have; VB_ERROR_LIMITS_EXCEEDED: larger than it may

@@ -24,12 +24,13 @@
 #include "test-driver.h"
 
 #define BUS_NAME "org.virtbus1"
+#define SHUTDOWN_SLACK_SECONDS 15 /* for what comes after the guests */
 
 struct VbDaemon {
     const VbDaemonOptions *options;
     VbDaemonEnded ended; /* NULL once it was called */
     gpointer data;
-    gboolean loading, stop_requested;
+    gboolean loading, stop_requested, stopping;
 
     VbPaths *paths;
     VbDaemonConfig *config;
@@ -197,11 +198,46 @@ VbDaemon *vb_daemon_start(const VbDaemonOptions *options, VbDaemonEnded ended, g
     return daemon;
 }
 
+/* ---- the end ----------------------------------------------------------------------------------
+ */
+
+static void on_guests_shut_down(GObject *source, GAsyncResult *result, gpointer data)
+{
+    VbDaemon *daemon = data;
+    guint left = vb_host_shutdown_guests_finish(daemon->host, result);
+
+    if (left > 0)
+        vb_log_warning(NULL, NULL, "%u guests are left to the stop of their units", left);
+    end(daemon, NULL);
+}
+
+static void on_stopping(gboolean stopping, gpointer data)
+{
+    VbDaemon *daemon = data;
+    guint seconds = daemon->config->host_shutdown_timeout;
+
+    if (!stopping || daemon->config->host_shutdown == VB_HOST_SHUTDOWN_STOP) {
+        end(daemon, NULL);
+        return;
+    }
+    vb_log_info(NULL, NULL, "the host shuts down: so do guests, within %u s", seconds);
+    sd_notifyf(FALSE, "EXTEND_TIMEOUT_USEC=%" G_GUINT64_FORMAT,
+               (seconds + SHUTDOWN_SLACK_SECONDS) * (guint64)G_USEC_PER_SEC);
+    vb_host_shutdown_guests_async(daemon->host, seconds, on_guests_shut_down, daemon);
+}
+
+/* Who asks twice does not want to wait. */
 void vb_daemon_stop(VbDaemon *daemon)
 {
     daemon->stop_requested = TRUE;
-    if (!daemon->loading)
+    if (daemon->loading)
+        return;
+    if (daemon->stopping || daemon->bus == NULL) {
         end(daemon, NULL);
+        return;
+    }
+    daemon->stopping = TRUE;
+    vb_unit_launcher_ask_stopping(daemon->launcher, on_stopping, daemon);
 }
 
 static void on_reloaded(GObject *source, GAsyncResult *result, gpointer data)

@@ -22,7 +22,8 @@ typedef void (*VbDaemonEnded)(const GError *error, gpointer data);
  * was touched, nor when the configuration is wrong (see daemon-config.h). */
 VbDaemon *vb_daemon_start(const VbDaemonOptions *options, VbDaemonEnded ended, gpointer data,
                           GError **error);
-/* Asks for the end: ended comes at once, or as soon as the start has got so far. */
+/* Asks for the end: ended comes soon, or as soon as the start has got so far; when the host shuts
+ * down, after its guests have, as the configuration says. Asked again, at once. */
 void vb_daemon_stop(VbDaemon *daemon);
 /* Makes again what others may have removed of the active networks. While it starts, it does so
  * anyway: then this is nothing. */

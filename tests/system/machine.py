@@ -16,8 +16,8 @@ PROGRAMS = {"systemd-nspawn": "systemd-container", "dbus-daemon": "dbus", "qemu-
 PROBE_UNIT = """[Unit]
 Requires=dbus.socket
 After=dbus.socket
-SuccessAction=poweroff-immediate
-FailureAction=poweroff-immediate
+SuccessAction={end}
+FailureAction={end}
 [Service]
 Type=oneshot
 ExecStart=/probe
@@ -55,16 +55,17 @@ def make_root(work):
         os.mkdir(os.path.join(work, name))
     subprocess.run(["mount", "-t", "overlay", "overlay", "-o",
                     f"lowerdir=/,upperdir={work}/upper,workdir={work}/work", root], check=True)
-    write(root, "/etc/systemd/system/probe.service", PROBE_UNIT)
     if os.path.exists(root + "/usr/sbin/policy-rc.d"): # of a container: that packages start no services
         os.unlink(root + "/usr/sbin/policy-rc.d")
     shutil.copy(os.path.join(HERE, "probe.py"), root + "/probe.py")
     return root
 
 
-def boot(root, name):
-    """One boot, in which tests/system/<name> runs and prints TAP; it ends as a power cut does. Returns what it
-    printed, and whether all of it is well; what the console and the probe's stderr had is shown where it is not."""
+def boot(root, name, end="poweroff-immediate"):
+    """One boot, in which tests/system/<name> runs and prints TAP; it ends as a power cut does, or with
+    end="poweroff" as it should. Returns what it printed, and whether all of it is well; what the console and the
+    probe's stderr had is shown where it is not."""
+    write(root, "/etc/systemd/system/probe.service", PROBE_UNIT.format(end=end))
     write(root, "/probe", read(os.path.join(HERE, name)), 0o755)
     for left in ("/probe.out", "/probe.err"):
         if os.path.exists(root + left):

@@ -19,6 +19,8 @@ DOMAIN = f"""<domain type='qemu'><name>guest</name><uuid>{GUEST_UUID}</uuid>
 <rng model='virtio'><backend model='random'>/dev/urandom</backend></rng></devices></domain>"""
 OTHER = """<domain type='qemu'><name>other</name><uuid>c0ffee00-0000-4000-8000-00000000cafe</uuid>
 <memory>65536</memory><os><type machine='q35'>hvm</type></os></domain>"""
+POLITE = """<domain type='test'><name>polite</name><uuid>c0ffee00-0000-4000-8000-00000000d0d0</uuid>
+<memory>65536</memory><os><type>hvm</type></os></domain>"""
 GUEST_UNIT = f"virtbus-qemu-{GUEST_UUID}.service"
 PATH = "/org/virtbus1/domain/" + GUEST_UUID.replace("-", "_")
 NETWORK = """<network><name>lan</name><uuid>c0ffee00-0000-4000-8000-0000000000a0</uuid><bridge name='virtbus7'/>

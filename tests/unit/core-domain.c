@@ -494,6 +494,51 @@ static void test_destroy_fails(void)
     core_do(fixture, domain, VB_DOMAIN_OP_DESTROY);
 }
 
+/* ---- the host shuts down ---- */
+
+static void on_shut_down(GObject *source, GAsyncResult *result, gpointer data)
+{
+    *(GAsyncResult **)data = g_object_ref(result);
+}
+
+static guint shut_down(CoreFixture *fixture, guint seconds)
+{
+    g_autoptr(GAsyncResult) result = NULL;
+
+    vb_host_shutdown_guests_async(core_fixture_host(fixture), seconds, on_shut_down, &result);
+    VB_WAIT_FOR(result != NULL);
+    return vb_host_shutdown_guests_finish(core_fixture_host(fixture), result);
+}
+
+static void test_host_shutdown(void)
+{
+    g_autoptr(CoreFixture) fixture = core_fixture_new();
+    VbDomain *first = core_running(fixture, "a", OPERATION("name='shutdown' delay='10'"));
+    VbDomain *second = core_running(fixture, "b", NULL);
+
+    core_defined(fixture, "c", NULL);
+    g_assert_cmpuint(shut_down(fixture, 3600), ==, 0);
+    g_assert_false(vb_domain_is_active(first) || vb_domain_is_active(second));
+    g_assert_cmpuint(core_fixture_count(fixture, "lifecycle * stopped/shutdown"), ==, 2);
+    /* Nobody is left to wait for. */
+    g_assert_cmpuint(shut_down(fixture, 3600), ==, 0);
+}
+
+/* One that does not listen, and one that is asked for something else just now. */
+static void test_host_shutdown_deadline(void)
+{
+    g_autoptr(CoreFixture) fixture = core_fixture_new();
+    VbDomain *deaf = core_running(fixture, "a", OPERATION("name='shutdown' result='hang'"));
+    VbDomain *busy = core_running(fixture, "b", OPERATION("name='suspend' result='hang'"));
+    g_autoptr(CoreReply) suspend = core_operate(fixture, busy, VB_DOMAIN_OP_SUSPEND);
+
+    core_running(fixture, "c", NULL);
+    g_assert_cmpuint(shut_down(fixture, 1), ==, 2);
+    g_assert_true(vb_domain_is_active(deaf) && vb_domain_is_active(busy));
+    core_do(fixture, busy, VB_DOMAIN_OP_DESTROY);
+    core_reply_wait(suspend);
+}
+
 /* The guest goes while an operation is on its way. */
 static void test_gone_meanwhile(void)
 {
@@ -652,6 +697,8 @@ int main(int argc, char **argv)
     signal(SIGXFSZ, SIG_IGN);
     g_test_init(&argc, &argv, NULL);
 
+    g_test_add_func("/domain/host-shutdown", test_host_shutdown);
+    g_test_add_func("/domain/host-shutdown-deadline", test_host_shutdown_deadline);
     g_test_add_func("/domain/define", test_define);
     g_test_add_func("/domain/define-errors", test_define_errors);
     g_test_add_func("/domain/define-race", test_define_race);

@@ -40,6 +40,8 @@ static void test_defaults(void)
         g_assert_null(session->qemu_user);
         g_assert_cmpstr(config->network_user, ==, "virtbus-dnsmasq");
         g_assert_null(session->network_user);
+        g_assert_cmpint(config->host_shutdown, ==, VB_HOST_SHUTDOWN_SHUTDOWN);
+        g_assert_cmpuint(config->host_shutdown_timeout, ==, 120);
     }
 }
 
@@ -68,6 +70,20 @@ static void test_values(void)
         assert_directories(config, cases[i].directories);
         g_assert_cmpstr(config->qemu_user, ==, "some_user-1");
         g_assert_cmpstr(config->network_user, ==, "other");
+    }
+}
+
+/* Either instance has guests that the host's end concerns. */
+static void test_host_shutdown(void)
+{
+    for (int session = 0; session < 2; session++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(VbDaemonConfig) config =
+            parse("[host-shutdown]\nguests=stop\ntimeout=3600\n", session, &error);
+
+        g_assert_no_error(error);
+        g_assert_cmpint(config->host_shutdown, ==, VB_HOST_SHUTDOWN_STOP);
+        g_assert_cmpuint(config->host_shutdown_timeout, ==, 3600);
     }
 }
 
@@ -131,6 +147,12 @@ static void test_wrong(void)
         {"[storage]\n# a \x1b[2J\n", "line 2", "control character"},
         {"[storage]\n# \xff\n", "line 2", "UTF-8"},
         {"[storage]\nimage-directories=/a\\n\n", "line 2", "image-directories"},
+        {"[host-shutdown]\nguests=save\n", "line 2", "cannot be saved yet"},
+        {"[host-shutdown]\nguests=\n", "line 2", "neither 'shutdown' nor 'stop'"},
+        {"[host-shutdown]\ntimeout=0\n", "line 2", "'0'"},
+        {"[host-shutdown]\ntimeout=3601\n", "line 2", "'3601'"},
+        {"[host-shutdown]\ntimeout=1m\n", "line 2", "'1m'"},
+        {"[host-shutdown]\ntimeout=-1\n", "line 2", "'-1'"},
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++)
@@ -226,6 +248,7 @@ static void test_file(void)
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/config/host-shutdown", test_host_shutdown);
     g_test_add_func("/config/defaults", test_defaults);
     g_test_add_func("/config/values", test_values);
     g_test_add_func("/config/wrong", test_wrong);

@@ -42,6 +42,10 @@ struct VbUnitLauncher {
     sd_bus_slot *asked;   /* GetNameOwner */
     VbUnitManager manager;
     gpointer data;
+    sd_bus_slot *stopping_slot;
+    GSource *stopping_source; /* where there is nobody to ask */
+    VbUnitStopping stopping;
+    gpointer stopping_data;
     GPtrArray *launches; /* those under way, borrowed */
 };
 
@@ -495,9 +499,54 @@ void vb_unit_launcher_attach(VbUnitLauncher *launcher, sd_bus *bus, VbUnitManage
         vb_log_warning(NULL, NULL, "guests cannot be units: %s", g_strerror(-r));
 }
 
+static int on_system_state(sd_bus_message *reply, void *data, sd_bus_error *ret_error)
+{
+    const VbUnitLauncher *launcher = data;
+    const char *state = "";
+
+    if (sd_bus_message_get_error(reply) != NULL || sd_bus_message_read(reply, "v", "s", &state) < 0)
+        state = "";
+    launcher->stopping(strcmp(state, "stopping") == 0, launcher->stopping_data);
+    return 0;
+}
+
+static gboolean on_nobody_to_ask(gpointer data)
+{
+    VbUnitLauncher *launcher = data;
+
+    g_clear_pointer(&launcher->stopping_source, g_source_unref);
+    launcher->stopping(FALSE, launcher->stopping_data);
+    return G_SOURCE_REMOVE;
+}
+
+void vb_unit_launcher_ask_stopping(VbUnitLauncher *launcher, VbUnitStopping answer, gpointer data)
+{
+    int r = -ENOTCONN;
+
+    launcher->stopping = answer;
+    launcher->stopping_data = data;
+    if (launcher->managed)
+        r = sd_bus_call_method_async(launcher->bus, &launcher->stopping_slot, SYSTEMD_NAME,
+                                     SYSTEMD_PATH, "org.freedesktop.DBus.Properties", "Get",
+                                     on_system_state, launcher, "ss", SYSTEMD_MANAGER,
+                                     "SystemState");
+    if (r < 0) {
+        launcher->stopping_source = g_idle_source_new();
+        g_source_set_callback(launcher->stopping_source, on_nobody_to_ask, launcher, NULL);
+        g_source_attach(launcher->stopping_source, g_main_context_get_thread_default());
+    }
+}
+
 void vb_unit_launcher_detach(VbUnitLauncher *launcher)
 {
-    if (launcher == NULL || launcher->bus == NULL)
+    if (launcher == NULL)
+        return;
+    launcher->stopping_slot = sd_bus_slot_unref(launcher->stopping_slot);
+    if (launcher->stopping_source != NULL) {
+        g_source_destroy(launcher->stopping_source);
+        g_clear_pointer(&launcher->stopping_source, g_source_unref);
+    }
+    if (launcher->bus == NULL)
         return;
     launcher->managed = FALSE;
     while (launcher->launches->len > 0) {

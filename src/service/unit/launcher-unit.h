@@ -21,6 +21,12 @@ typedef void (*VbUnitManager)(const char *name, gpointer data);
  * has answered is launched detached. */
 void vb_unit_launcher_attach(VbUnitLauncher *launcher, sd_bus *bus, VbUnitManager manager,
                              gpointer data);
+/* The manager stops everything: the host shuts down, or the user's last session has ended. */
+typedef void (*VbUnitStopping)(gboolean stopping, gpointer data);
+
+/* Asks the manager; FALSE where there is none. From the main loop, not before this returned; never
+ * after vb_unit_launcher_detach(). */
+void vb_unit_launcher_ask_stopping(VbUnitLauncher *launcher, VbUnitStopping answer, gpointer data);
 /* Launches under way end with G_IO_ERROR_CANCELLED; what they started may run. Before the bus goes;
  * everything is launched detached after it. Accepts NULL. */
 void vb_unit_launcher_detach(VbUnitLauncher *launcher);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define SLICE "virtbus.slice"
+#define DAEMON_UNIT "virtbusd.service"
 #define UMASK 0077u
 #define MAX_FILES G_GUINT64_CONSTANT(65536)
 
@@ -137,6 +138,8 @@ int vb_unit_append_properties(sd_bus_message *call, const VbLaunchSpec *spec,
     PUT("Description", "s", spec->title != NULL ? spec->title : spec->name);
     PUT("Slice", "s", SLICE);
     PUT("Type", "s", "exec");
+    /* So the daemon is stopped before its guests are, and has the time to shut them down. */
+    PUT("Before", "as", 1, DAEMON_UNIT);
     PUT("CollectMode", "s", "inactive-or-failed");
     PUT("AddRef", "b", 1); /* until we know its process */
     PUT("StandardInputFileDescriptor", "h", surroundings->input);
