@@ -112,9 +112,11 @@ static int append_system_sandbox(sd_bus_message *call, const VbLaunchSpec *spec)
 {
     int r = 0;
 
-    if (spec->identity != NULL)
+    /* Whoever lets it be root wants it to have root's rights. */
+    if (spec->identity != NULL) {
         PUT("User", "s", spec->identity->name);
-    PUT("CapabilityBoundingSet", "t", G_GUINT64_CONSTANT(0));
+        PUT("CapabilityBoundingSet", "t", G_GUINT64_CONSTANT(0));
+    }
     PUT("DevicePolicy", "s", "closed");
     PUT("DeviceAllow", "a(ss)", 3, "/dev/kvm", "rw", "block-*", "rw", "/dev/hwrng", "r");
     PUT("ProtectSystem", "s", "full");
