@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -89,6 +90,14 @@ static gboolean add_fd(GArray *fds, int fd, int above)
 
 static VbProcess *launch(const VbLaunchSpec *spec, GError **error)
 {
+    static const VbLaunchLimits none;
+
+    if (memcmp(&spec->limits, &none, sizeof none) != 0) {
+        vb_fail(error, VB_ERROR_NOT_SUPPORTED,
+                "%s: limits need the service manager systemd, and there is none on this bus",
+                spec->title ? spec->title : spec->name);
+        return NULL;
+    }
     vb_autofd int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     vb_autofd int log =
         open(spec->log_path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);

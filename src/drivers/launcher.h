@@ -12,6 +12,13 @@
 #include "identity.h"
 #include "process.h"
 
+/* Of a process and all that it starts; 0: none. Those of control groups. */
+typedef struct {
+    guint64 memory_max, memory_high; /* bytes */
+    guint cpu_weight, io_weight;     /* 1..10000 */
+    guint cpu_quota, cpu_period;     /* µs of processor time in each period, µs */
+} VbLaunchLimits;
+
 typedef struct {
     const char *name;        /* of the thing that is started: letters, digits, '-', '_', '.' */
     const char *const *argv; /* argv[0] is the absolute path of the program */
@@ -25,6 +32,7 @@ typedef struct {
     const char *title;          /* for whoever looks at it: "Virtual machine 'web'"; or NULL */
     const char *domain;         /* UUID of the domain that it is; NULL: of none */
     const char *machine;        /* what the host shall list it as; NULL: as nothing */
+    VbLaunchLimits limits;      /* a launcher that has none: VB_ERROR_NOT_SUPPORTED */
 } VbLaunchSpec;
 
 typedef struct {

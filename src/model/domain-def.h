@@ -8,6 +8,7 @@
 
 #include "device-def.h"
 #include "disk-def.h"
+#include "tune-def.h"
 
 typedef enum {
     VB_DOMAIN_TYPE_TEST,
@@ -240,6 +241,7 @@ typedef struct {
     guint64 current_memory; /* bytes: the balloon's target; ≤ memory */
     guint vcpus_max;
     guint vcpus; /* ≤ vcpus_max */
+    VbTuneDef tune;
 
     VbOsDef os;
     VbFeaturesDef features;

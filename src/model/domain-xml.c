@@ -4,63 +4,98 @@
  * A parse is: read strictly, fill in the defaults, validate. */
 #include "domain-def.h"
 
-#include <string.h>
-
 #include "definition.h"
 #include "device-xml.h"
 #include "disk-xml.h"
 #include "domain-defaults.h"
 #include "domain-validate.h"
 #include "guest-xml.h"
+#include "memory-xml.h"
 
 #define MAX_DEVICES 1024
 #define MAX_VCPUS 4096
-/* Far above any guest, and far from overflows in sums. */
-#define MAX_MEMORY (G_GUINT64_CONSTANT(1) << 60)
 
 /* Elements of libvirt's domain format that virtbus does not do, wherever they stand. */
 static const char *const unsupported[] = {
-    "audio",       "auth",        "backenddomain",  "blkiotune", "blockio",     "bootloader",
-    "cache",       "channels",    "coalesce",       "cputune",   "crypto",      "encryption",
-    "filesystem",  "filterref",   "firmware",       "genid",     "geometry",    "gl",
-    "hostdev",     "hub",         "idmap",          "ioapic",    "iommu",       "iothreadids",
-    "iothreads",   "keywrap",     "launchSecurity", "lease",     "log",         "maxMemory",
-    "maxphysaddr", "memory",      "memoryBacking",  "memtune",   "mirror",      "numa",
-    "numatune",    "nvram",       "on_lockfailure", "panic",     "perf",        "product",
-    "redirdev",    "redirfilter", "reservations",   "resource",  "script",      "seclabel",
-    "shmem",       "smartcard",   "smbios",         "sound",     "sysinfo",     "teaming",
-    "tpm",         "tune",        "vcpus",          "vendor",    "virtualport", "vsock",
-    "wwn",         NULL,
+    "audio",
+    "auth",
+    "backenddomain",
+    "blockio",
+    "bootloader",
+    "cache",
+    "cachetune",
+    "channels",
+    "coalesce",
+    "crypto",
+    "device",
+    "emulator_period",
+    "emulator_quota",
+    "emulatorpin",
+    "emulatorsched",
+    "encryption",
+    "filesystem",
+    "filterref",
+    "firmware",
+    "genid",
+    "geometry",
+    "gl",
+    "hostdev",
+    "hub",
+    "idmap",
+    "ioapic",
+    "iommu",
+    "iothread_period",
+    "iothread_quota",
+    "iothreadids",
+    "iothreadpin",
+    "iothreads",
+    "iothreadsched",
+    "keywrap",
+    "launchSecurity",
+    "lease",
+    "log",
+    "maxMemory",
+    "maxphysaddr",
+    "memory",
+    "memoryBacking",
+    "memorytune",
+    "min_guarantee",
+    "mirror",
+    "numa",
+    "numatune",
+    "nvram",
+    "on_lockfailure",
+    "panic",
+    "perf",
+    "period",
+    "product",
+    "quota",
+    "redirdev",
+    "redirfilter",
+    "reservations",
+    "resource",
+    "script",
+    "seclabel",
+    "shmem",
+    "smartcard",
+    "smbios",
+    "sound",
+    "swap_hard_limit",
+    "sysinfo",
+    "teaming",
+    "tpm",
+    "tune",
+    "vcpupin",
+    "vcpus",
+    "vcpusched",
+    "vendor",
+    "virtualport",
+    "vsock",
+    "wwn",
+    NULL,
 };
 
 /* --- identity and resources --- */
-
-/* A memory size in bytes, rounded up to whole KiB, as libvirt counts. */
-static guint64 parse_memory(VbXmlReader *reader, VbXmlElement *element)
-{
-    static const char prefixes[] = "kmgtpe";
-    g_autofree char *unit = vb_xml_attr(reader, element, "unit");
-    g_autofree char *lower = g_ascii_strdown(unit ? unit : "KiB", -1);
-    guint64 bytes = vb_xml_uint64_text(reader, element, G_MAXUINT64);
-    guint64 factor = 1;
-
-    if (!g_str_equal(lower, "b") && !g_str_equal(lower, "byte") && !g_str_equal(lower, "bytes")) {
-        const char *prefix = lower[0] ? strchr(prefixes, lower[0]) : NULL;
-        gboolean binary = prefix && (lower[1] == '\0' || g_str_equal(lower + 1, "ib"));
-
-        if (!prefix || (!binary && !g_str_equal(lower + 1, "b"))) {
-            vb_xml_fail_value(reader, element, "unit", unit);
-            return 0;
-        }
-        for (const char *p = prefixes; p <= prefix; p++)
-            factor *= binary ? 1024 : 1000;
-    }
-    if (!g_uint64_checked_mul(&bytes, bytes, factor) || bytes > MAX_MEMORY) {
-        vb_xml_fail(reader, element, VB_ERROR_INVALID_XML, "the size is too large");
-        return 0;
-    }
-    return (bytes + 1023) / 1024 * 1024;
-}
 
 static void parse_metadata(VbXmlReader *reader, VbXmlElement *domain, VbDomainDef *def)
 {
@@ -110,20 +145,11 @@ static void parse_resources(VbXmlReader *reader, VbXmlElement *domain, VbDomainD
     VbXmlElement *element;
 
     if ((element = vb_xml_required_child(reader, domain, "memory")))
-        def->memory = parse_memory(reader, element);
+        def->memory = vb_memory_parse(reader, element);
     if ((element = vb_xml_child(reader, domain, "currentMemory")))
-        def->current_memory = parse_memory(reader, element);
+        def->current_memory = vb_memory_parse(reader, element);
     parse_vcpu(reader, domain, def);
-}
-
-static void format_memory(VbXmlWriter *writer, const char *name, guint64 bytes)
-{
-    g_autofree char *kib = g_strdup_printf("%" G_GUINT64_FORMAT, bytes / 1024);
-
-    vb_xml_write_start(writer, name);
-    vb_xml_write_attr(writer, "unit", "KiB");
-    vb_xml_write_text(writer, kib);
-    vb_xml_write_end(writer);
+    vb_tune_def_parse(reader, domain, &def->tune);
 }
 
 static void format_vcpu(VbXmlWriter *writer, const VbDomainDef *def)
@@ -269,9 +295,11 @@ char *vb_domain_def_format(const VbDomainDef *def, VbFormatFlags flags)
     vb_xml_write_element(writer, "title", def->title);
     vb_xml_write_element(writer, "description", def->description);
     vb_xml_write_raw(writer, def->metadata_xml);
-    format_memory(writer, "memory", def->memory);
-    format_memory(writer, "currentMemory", def->current_memory);
+    vb_memory_format(writer, "memory", def->memory);
+    vb_memory_format(writer, "currentMemory", def->current_memory);
+    vb_tune_def_format_memory(writer, &def->tune);
     format_vcpu(writer, def);
+    vb_tune_def_format_cpu(writer, &def->tune);
     vb_os_format(writer, &def->os);
     vb_features_format(writer, &def->features);
     vb_cpu_format(writer, &def->cpu);

@@ -303,6 +303,28 @@ static void test_leftover(Fixture *fixture, gconstpointer data)
     VB_WAIT_FOR(fixture->how);
 }
 
+/* Without control groups nobody keeps them, and that is said before anything runs. */
+static void test_limits(Fixture *fixture, gconstpointer data)
+{
+    static const char *const env[] = {NULL};
+    const char *argv[] = {"/bin/true", NULL};
+    VbLaunchSpec spec = {.name = "test",
+                         .argv = argv,
+                         .env = env,
+                         .log_path = fixture->log,
+                         .title = "Virtual machine 'a'",
+                         .limits.memory_max = 1};
+    g_autoptr(GError) error = NULL;
+
+    launcher->launch(units, &spec, g_task_new(NULL, NULL, on_launched, fixture));
+    VB_WAIT_FOR(fixture->result);
+    g_autoptr(GTask) task = G_TASK(g_steal_pointer(&fixture->result));
+    g_assert_null(g_task_propagate_pointer(task, &error));
+    g_assert_error(error, VB_ERROR, VB_ERROR_NOT_SUPPORTED);
+    g_assert_true(g_str_has_prefix(error->message, "Virtual machine 'a': limits need"));
+    g_assert_false(g_file_test(fixture->log, G_FILE_TEST_EXISTS));
+}
+
 static void test_find(Fixture *fixture, gconstpointer data)
 {
     const char *argv[] = {"/bin/sh", "-c", "exec tail -f /dev/null", NULL};
@@ -410,6 +432,7 @@ int main(int argc, char **argv)
     if (units) {
         ADD("leftover", test_leftover);
     } else {
+        ADD("limits", test_limits);
         ADD("find-zombie", test_find_zombie);
     }
     int result = g_test_run();

@@ -55,6 +55,23 @@ static void test_unassigned(gconstpointer data)
         g_error("%s: %s\n%s", (const char *)data, message, dump);
 }
 
+static void test_tuning(void)
+{
+    g_autofree char *xml = model_read_document("tuned.xml");
+    g_autoptr(VbDomainDef) def = model_define(xml, VB_XML_NONE);
+    g_autofree char *other = model_read_document("minimal.xml");
+    g_autoptr(VbDomainDef) untuned = model_define(other, VB_XML_NONE);
+
+    g_assert_true(vb_tune_def_is_set(&def->tune));
+    g_assert_cmpuint(def->tune.memory_hard_limit, ==, G_GUINT64_CONSTANT(768) << 20);
+    g_assert_cmpuint(def->tune.memory_soft_limit, ==, 2048); /* rounded up */
+    g_assert_cmpuint(def->tune.cpu_shares, ==, 200);
+    g_assert_cmpuint(def->tune.cpu_global_period, ==, 50000);
+    g_assert_cmpuint(def->tune.cpu_global_quota, ==, 75000);
+    g_assert_cmpuint(def->tune.blkio_weight, ==, 500);
+    g_assert_false(vb_tune_def_is_set(&untuned->tune));
+}
+
 static void test_schema(void)
 {
     g_autofree char *message = NULL;
@@ -361,6 +378,7 @@ int main(int argc, char **argv)
         g_test_add_data_func(path, names->pdata[i], test_document);
         g_test_add_data_func(other, names->pdata[i], test_unassigned);
     }
+    g_test_add_func("/domain-xml/tuning", test_tuning);
     g_test_add_func("/domain-xml/schema", test_schema);
     g_test_add_func("/domain-xml/minimal", test_minimal);
     g_test_add_func("/domain-xml/test-domain", test_test_domain);

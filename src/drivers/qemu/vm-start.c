@@ -428,6 +428,22 @@ static GArray *make_fds(int monitor, const GArray *taps, GArray **ret_taps)
     return fds;
 }
 
+#define DEFAULT_PERIOD 100000u /* µs */
+
+static VbLaunchLimits limits_of(const VbTuneDef *tune)
+{
+    return (VbLaunchLimits){
+        .memory_max = tune->memory_hard_limit,
+        .memory_high = tune->memory_soft_limit,
+        .cpu_weight = tune->cpu_shares,
+        .io_weight = tune->blkio_weight,
+        .cpu_quota = tune->cpu_global_quota,
+        .cpu_period = tune->cpu_global_quota == 0    ? 0
+                      : tune->cpu_global_period != 0 ? tune->cpu_global_period
+                                                     : DEFAULT_PERIOD,
+    };
+}
+
 static void step_launch(VbQemuStart *start)
 {
     VbQemuVm *vm = start->vm;
@@ -467,6 +483,7 @@ static void step_launch(VbQemuStart *start)
         .title = title,
         .domain = input.def->uuid,
         .machine = input.def->name,
+        .limits = limits_of(&input.def->tune),
     };
     start->waiting = TRUE;
     vm->driver->launcher->launch(vm->driver->launcher_self, &spec,

@@ -132,6 +132,26 @@ static int append_system_sandbox(sd_bus_message *call, const VbLaunchSpec *spec)
     return r;
 }
 
+static int append_limits(sd_bus_message *call, const VbLaunchLimits *limits)
+{
+    int r = 0;
+
+    if (limits->memory_max != 0)
+        PUT("MemoryMax", "t", limits->memory_max);
+    if (limits->memory_high != 0)
+        PUT("MemoryHigh", "t", limits->memory_high);
+    if (limits->cpu_weight != 0)
+        PUT("CPUWeight", "t", (guint64)limits->cpu_weight);
+    if (limits->io_weight != 0)
+        PUT("IOWeight", "t", (guint64)limits->io_weight);
+    if (limits->cpu_quota != 0) {
+        PUT("CPUQuotaPerSecUSec", "t",
+            limits->cpu_quota * (guint64)G_USEC_PER_SEC / limits->cpu_period);
+        PUT("CPUQuotaPeriodUSec", "t", (guint64)limits->cpu_period);
+    }
+    return r;
+}
+
 int vb_unit_append_properties(sd_bus_message *call, const VbLaunchSpec *spec,
                               const VbUnitSurroundings *surroundings)
 {
@@ -154,6 +174,8 @@ int vb_unit_append_properties(sd_bus_message *call, const VbLaunchSpec *spec,
         r = append_command(call, surroundings->helper, spec->argv);
     if (r >= 0)
         r = append_log(call, spec);
+    if (r >= 0)
+        r = append_limits(call, &spec->limits);
     if (r >= 0)
         r = append_sandbox(call);
     if (r >= 0 && !surroundings->session)
