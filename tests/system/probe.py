@@ -115,6 +115,12 @@ class Signals:
         line, _, self.pending = self.pending.partition(b"\n")
         return line
 
+    def ready_within(self, seconds):
+        """Is there one?"""
+        ready = select.poll()
+        ready.register(self.monitor.stdout, select.POLLIN)
+        return b"\n" in self.pending or bool(ready.poll(seconds * 1000))
+
     def next(self):
         """Name and arguments of the next one, as gdbus writes them."""
         while True:
