@@ -144,12 +144,49 @@ static VbProcess *launch(const VbLaunchSpec *spec, GError **error)
     return process;
 }
 
+/* One that goes to the background. */
+typedef struct {
+    GTask *task;
+    VbProcess *process;
+    char *name, *log_path;
+} Forking;
+
+static void on_forked(VbProcess *process, const char *how, gpointer user_data)
+{
+    Forking *forking = user_data;
+    g_autofree char *words = vb_last_words_read(forking->log_path);
+
+    if (g_str_equal(how, "exit status 0"))
+        g_task_return_pointer(forking->task, NULL, NULL);
+    else
+        g_task_return_new_error(forking->task, VB_ERROR, VB_ERROR_FAILED, "%s ended with %s%s%s",
+                                forking->name, how, *words ? ": " : "", words);
+    g_object_unref(forking->task);
+    vb_process_free(forking->process);
+    g_free(forking->name);
+    g_free(forking->log_path);
+    g_free(forking);
+}
+
+static void await_fork(const VbLaunchSpec *spec, VbProcess *process, GTask *task)
+{
+    Forking *forking = g_new0(Forking, 1);
+
+    forking->task = g_object_ref(task);
+    forking->process = process;
+    forking->name = g_path_get_basename(spec->argv[0]);
+    forking->log_path = g_strdup(spec->log_path);
+    vb_process_watch(process, on_forked, forking);
+}
+
 static void launch_detached(gpointer self, const VbLaunchSpec *spec, GTask *task)
 {
     g_autoptr(GTask) owned = task;
     GError *error = NULL;
     VbProcess *process = launch(spec, &error);
-    if (process)
+    if (process && spec->forks)
+        await_fork(spec, process, task);
+    else if (process)
         g_task_return_pointer(task, process, (GDestroyNotify)vb_process_free);
     else
         g_task_return_error(task, error);

@@ -32,15 +32,19 @@ typedef struct {
     const char *title;          /* for whoever looks at it: "Virtual machine 'web'"; or NULL */
     const char *domain;         /* UUID of the domain that it is; NULL: of none */
     const char *machine;        /* what the host shall list it as; NULL: as nothing */
+    gboolean forks;             /* it goes to the background when it is ready, with status 0 */
+    gboolean namespaces;        /* it makes some of its own */
     VbLaunchLimits limits;      /* a launcher that has none: VB_ERROR_NOT_SUPPORTED */
 } VbLaunchSpec;
 
 typedef struct {
     /* Starts it. With an identity, that the program cannot be executed may show in the log, and in
      * the process's early end. One that ends at once is a process that has ended, or an error with
-     * its last words. Returns a VbProcess (transfer full) on the task, which is the
-     * launcher's, never before launch() has returned; `spec` is read before. A program that cannot
-     * be executed is an error that says why. Not cancellable: a launch that has begun is finished.
+     * its last words. One that forks is nobody's afterwards: the task returns NULL when it is
+     * ready, and its failure with its last words. Else returns a VbProcess (transfer full) on the
+     * task, which is the launcher's, never before launch() has returned; `spec` is read before. A
+     * program that cannot be executed is an error that says why. Not cancellable: a launch that has
+     * begun is finished.
      */
     void (*launch)(gpointer self, const VbLaunchSpec *spec, GTask *task);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Wires all layers. The order of a start is fixed (docs/architecture.md): read the configuration →
- * lock the runtime directory → load and reconnect → export → take the name → tell what was
- * recovered. */
+ * lock the runtime directory → load and reconnect → export → find the service manager → take the
+ * name → tell what was recovered. */
 #include "daemon.h"
 
 #include <systemd/sd-daemon.h>
@@ -30,7 +30,7 @@ struct VbDaemon {
     const VbDaemonOptions *options;
     VbDaemonEnded ended; /* NULL once it was called */
     gpointer data;
-    gboolean loading, stop_requested, stopping;
+    gboolean loading, naming, stop_requested, stopping;
 
     VbPaths *paths;
     VbDaemonConfig *config;
@@ -122,10 +122,16 @@ static void on_named(GObject *source, GAsyncResult *result, gpointer data)
     sd_notify(FALSE, "READY=1");
 }
 
-/* Signals of the service manager, by which it tells of its units. */
+/* Signals of the service manager, by which it tells of its units; with the name come callers, and
+ * guests that start by themselves. */
 static void on_manager(const char *name, gpointer data)
 {
-    vb_bus_set_trusted(data, name);
+    VbDaemon *daemon = data;
+
+    vb_bus_set_trusted(daemon->bus, name);
+    if (!daemon->naming)
+        vb_bus_own_name_async(daemon->bus, BUS_NAME, NULL, on_named, daemon);
+    daemon->naming = TRUE;
 }
 
 static gboolean connect_and_export(VbDaemon *daemon, GError **error)
@@ -137,8 +143,7 @@ static gboolean connect_and_export(VbDaemon *daemon, GError **error)
     if (daemon->bus == NULL)
         return FALSE;
     vb_bus_set_closed_func(daemon->bus, on_bus_closed, daemon);
-    vb_unit_launcher_attach(daemon->launcher, vb_bus_connection(daemon->bus), on_manager,
-                            daemon->bus);
+    vb_unit_launcher_attach(daemon->launcher, vb_bus_connection(daemon->bus), on_manager, daemon);
     daemon->authority = vb_authority_new(daemon->bus, session);
     daemon->registry = vb_registry_new(daemon->bus, daemon->authority, error);
     return daemon->registry != NULL &&
@@ -154,8 +159,6 @@ static void on_loaded(GObject *source, GAsyncResult *result, gpointer data)
     if (!vb_host_load_finish(daemon->host, result, &error) || daemon->stop_requested ||
         !connect_and_export(daemon, &error))
         end(daemon, error);
-    else
-        vb_bus_own_name_async(daemon->bus, BUS_NAME, NULL, on_named, daemon);
 }
 
 static gboolean load_config(VbDaemon *daemon, GError **error)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Starts passt. What is launched goes into the background when it is ready, ports bound, and ends
- * with status 0; anything else is a failure, and its log says why. */
+ * Starts passt: a program that forks, for its launcher, when it is ready, its ports bound. */
 #include "vm-passt.h"
 
 #include <errno.h>
@@ -23,8 +22,6 @@ typedef struct {
 typedef struct {
     GTask *task;
     char *what; /* "domain 'x': interface net0: passt" */
-    char *log_path;
-    VbProcess *process;
 } Passt;
 
 static void clear_socket(gpointer element)
@@ -45,8 +42,6 @@ static void passt_free(Passt *passt)
 {
     g_object_unref(passt->task);
     g_free(passt->what);
-    g_free(passt->log_path);
-    vb_process_free(passt->process);
     g_free(passt);
 }
 
@@ -78,29 +73,15 @@ static void settle(Passt *passt, GError *error)
     return_if_done(task);
 }
 
-static void on_ended(VbProcess *process, const char *how, gpointer user_data)
-{
-    Passt *passt = user_data;
-
-    if (g_str_equal(how, "exit status 0")) {
-        settle(passt, NULL);
-        return;
-    }
-    g_autofree char *tail = vb_last_words_read(passt->log_path);
-    settle(passt, g_error_new(VB_ERROR, VB_ERROR_FAILED, "%s did not start (%s)%s%s", passt->what,
-                              how, *tail ? ": " : "", tail));
-}
-
 static void on_launched(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     Passt *passt = user_data;
     GError *error = NULL;
 
-    passt->process = g_task_propagate_pointer(G_TASK(result), &error);
-    if (passt->process)
-        vb_process_watch(passt->process, on_ended, passt);
-    else
-        settle(passt, error);
+    g_task_propagate_pointer(G_TASK(result), &error);
+    if (error)
+        g_prefix_error(&error, "%s did not start: ", passt->what);
+    settle(passt, error);
 }
 
 /* `fd` is the caller's. */
@@ -119,19 +100,22 @@ static void launch(GTask *task, const VbQemuVm *vm, const VbInterfaceDef *interf
     passt->task = g_object_ref(task);
     passt->what =
         g_strdup_printf("domain '%s': interface %s: passt", info->name, interface->info.alias);
-    passt->log_path = g_build_filename(vb_domain_run_dir(vm->domain), log_name, NULL);
+    g_autofree char *log_path = g_build_filename(vb_domain_run_dir(vm->domain), log_name, NULL);
     VbLaunchSpec spec = {
         .name = name,
         .argv = (const char *const *)argv,
         .env = env,
         .fds = &fd,
         .n_fds = 1,
-        .log_path = passt->log_path,
+        .log_path = log_path,
         .identity = driver->identity,
+        .domain = info->uuid,
+        .forks = TRUE,
+        .namespaces = TRUE,
     };
     round->n_starting++;
-    /* Not as a unit: it is over for its launcher when it has gone to the background. */
-    vb_launcher_detached.launch(NULL, &spec, g_task_new(NULL, NULL, on_launched, passt));
+    driver->launcher->launch(driver->launcher_self, &spec,
+                             g_task_new(NULL, NULL, on_launched, passt));
 }
 
 static gboolean start_one(GTask *task, const VbQemuVm *vm, const VbInterfaceDef *interface,

@@ -4,12 +4,24 @@
  * asked for the lines. See journal-tail.h. */
 #include "journal-tail.h"
 
-#include <time.h>
+#include <string.h>
 
 #include "launcher.h"
 #include "log.h"
 
 #define LINES "--lines=3"
+
+/* The newest line comes first: with --since, --lines=3 would else be the first three. */
+static char *turn_round(const char *bytes, gsize size)
+{
+    g_autofree char *text = g_utf8_make_valid(bytes != NULL ? bytes : "", (gssize)size);
+    g_auto(GStrv) lines = g_strsplit(g_strchomp(text), "\n", -1);
+    GString *turned = g_string_new(NULL);
+
+    for (guint i = g_strv_length(lines); i > 0; i--)
+        g_string_append_printf(turned, "%s\n", lines[i - 1]);
+    return g_string_free(turned, FALSE);
+}
 
 static void on_lines(GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -21,7 +33,8 @@ static void on_lines(GObject *source, GAsyncResult *result, gpointer data)
     if (!g_subprocess_communicate_finish(G_SUBPROCESS(source), result, &output, NULL, &error))
         vb_log_debug(NULL, NULL, "journalctl: %s", error->message);
     const char *bytes = output != NULL ? g_bytes_get_data(output, &size) : NULL;
-    g_task_return_pointer(task, vb_last_words_format(bytes != NULL ? bytes : "", size), g_free);
+    g_autofree char *text = turn_round(bytes, size);
+    g_task_return_pointer(task, vb_last_words_format(text, strlen(text)), g_free);
 }
 
 static void read_lines(GTask *task)
@@ -46,37 +59,27 @@ static void on_synchronized(GObject *source, GAsyncResult *result, gpointer data
     read_lines(data);
 }
 
-/* Another boot may have had that pid. (--boot asks a file of /proc that our unit's sandbox may show
- * us of another system.) */
-static char *since_boot(void)
-{
-    struct timespec up;
-
-    clock_gettime(CLOCK_BOOTTIME, &up);
-    return g_strdup_printf("--since=@%" G_GINT64_FORMAT,
-                           g_get_real_time() / G_USEC_PER_SEC - (gint64)up.tv_sec - 1);
-}
-
-static GStrv make_command(const char *unit, pid_t pid, gboolean session)
+static GStrv make_command(const char *unit, gint64 since, gboolean session)
 {
     g_autoptr(GStrvBuilder) argv = g_strv_builder_new();
     g_autofree char *unit_match =
         g_strdup_printf("%s=%s", session ? "_SYSTEMD_USER_UNIT" : "_SYSTEMD_UNIT", unit);
-    g_autofree char *pid_match = g_strdup_printf("_PID=%d", (int)pid);
+    g_autofree char *since_option =
+        g_strdup_printf("--since=@%" G_GINT64_FORMAT ".%06" G_GINT64_FORMAT, since / G_USEC_PER_SEC,
+                        since % G_USEC_PER_SEC);
 
-    g_autofree char *since = since_boot();
-
-    g_strv_builder_add_many(argv, "journalctl", "--quiet", "--no-pager", since, "--output=cat",
-                            LINES, "_TRANSPORT=stdout", unit_match, pid_match, NULL);
+    g_strv_builder_add_many(argv, "journalctl", "--quiet", "--no-pager", "--output=cat",
+                            "--reverse", LINES, since_option, "_TRANSPORT=stdout", unit_match,
+                            NULL);
     return g_strv_builder_end(argv);
 }
 
-void vb_journal_tail_async(const char *unit, pid_t pid, gboolean session,
+void vb_journal_tail_async(const char *unit, gint64 since, gboolean session,
                            GAsyncReadyCallback callback, gpointer data)
 {
     GTask *task = g_task_new(NULL, NULL, callback, data);
 
-    g_task_set_task_data(task, make_command(unit, pid, session), (GDestroyNotify)g_strfreev);
+    g_task_set_task_data(task, make_command(unit, since, session), (GDestroyNotify)g_strfreev);
     g_autoptr(GSubprocess) synchronize =
         session ? NULL
                 : g_subprocess_new(

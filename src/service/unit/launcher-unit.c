@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -55,6 +56,8 @@ typedef struct {
     GTask *task;
     char *unit, *what;
     char *domain, *machine;
+    gboolean forks;
+    gint64 begun;         /* real time */
     sd_bus_message *call; /* StartTransientUnit */
     sd_bus_slot *slot;    /* the reply that it waits for */
     char *job;            /* … or the job, by its path */
@@ -113,13 +116,14 @@ static void on_ended_words(GObject *source, GAsyncResult *result, gpointer data)
     g_free(ended);
 }
 
-static void fail_ended(Launch *launch, pid_t pid)
+static void fail_ended(Launch *launch)
 {
     Ended *ended = g_new0(Ended, 1);
 
     ended->task = g_object_ref(launch->task);
     ended->what = g_strdup(launch->what);
-    vb_journal_tail_async(launch->unit, pid, launch->launcher->session, on_ended_words, ended);
+    vb_journal_tail_async(launch->unit, launch->begun, launch->launcher->session, on_ended_words,
+                          ended);
     launch_free(launch);
 }
 
@@ -164,8 +168,16 @@ static int on_main_pid(sd_bus_message *reply, void *data, sd_bus_error *ret_erro
         return 0;
     }
     vb_process_free(process);
-    fail_ended(launch, (pid_t)pid);
+    fail_ended(launch);
     return 0;
+}
+
+/* It is in the background, and nobody's. */
+static void succeed_forked(Launch *launch)
+{
+    unref_unit(launch);
+    g_task_return_pointer(launch->task, NULL, NULL);
+    launch_free(launch);
 }
 
 static void ask_main_pid(Launch *launch)
@@ -198,10 +210,14 @@ static int on_job_removed(sd_bus_message *signal, void *data, sd_bus_error *ret_
         if (g_strcmp0(launch->job, job) != 0)
             continue;
         g_clear_pointer(&launch->job, g_free);
-        if (g_str_equal(result, "done"))
+        if (!g_str_equal(result, "done")) {
+            unref_unit(launch);
+            fail_ended(launch);
+        } else if (launch->forks) {
+            succeed_forked(launch);
+        } else {
             ask_main_pid(launch);
-        else
-            fail(launch, result);
+        }
         return 0;
     }
     return 0;
@@ -391,6 +407,8 @@ static void launch_unit(gpointer self, const VbLaunchSpec *spec, GTask *task)
     launch->what = g_path_get_basename(spec->argv[0]);
     launch->domain = g_strdup(spec->domain);
     launch->machine = g_strdup(spec->machine);
+    launch->forks = spec->forks;
+    launch->begun = g_get_real_time();
     launch->call = call;
     g_ptr_array_add(launcher->launches, launch);
     start_unit(launch);
@@ -417,6 +435,17 @@ static void on_last_words(GObject *source, GAsyncResult *result, gpointer data)
     g_free(words);
 }
 
+/* In real time: the process's first clock tick of the boot, and what there has been since. */
+static gint64 process_began(const VbProcess *process)
+{
+    struct timespec now;
+    gint64 ticks = sysconf(_SC_CLK_TCK);
+
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    gint64 up = (gint64)now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000;
+    return g_get_real_time() - up + (gint64)process->start_time * (G_USEC_PER_SEC / ticks);
+}
+
 static void last_words(gpointer self, const VbProcess *process, const char *name,
                        const char *log_path, GTask *task)
 {
@@ -430,7 +459,7 @@ static void last_words(gpointer self, const VbProcess *process, const char *name
     Words *words = g_new0(Words, 1);
     words->log_path = g_strdup(log_path);
     words->task = task;
-    vb_journal_tail_async(unit, process->pid, launcher->session, on_last_words, words);
+    vb_journal_tail_async(unit, process_began(process), launcher->session, on_last_words, words);
 }
 
 const VbLauncher vb_launcher_unit = {.launch = launch_unit, .last_words = last_words};
@@ -458,6 +487,15 @@ static void set_manager(VbUnitLauncher *launcher, const char *name)
                  name != NULL ? "units of the service manager" : "detached processes");
 }
 
+static int on_owner_changed(sd_bus_message *signal, void *data, sd_bus_error *ret_error)
+{
+    const char *name, *before, *after;
+
+    if (sd_bus_message_read(signal, "sss", &name, &before, &after) >= 0)
+        set_manager(data, *after != '\0' ? after : NULL);
+    return 0;
+}
+
 static int on_owner(sd_bus_message *reply, void *data, sd_bus_error *ret_error)
 {
     const char *name;
@@ -469,12 +507,18 @@ static int on_owner(sd_bus_message *reply, void *data, sd_bus_error *ret_error)
     return 0;
 }
 
-static int on_owner_changed(sd_bus_message *signal, void *data, sd_bus_error *ret_error)
+/* It is there, or there is none. */
+static int on_activated(sd_bus_message *reply, void *data, sd_bus_error *ret_error)
 {
-    const char *name, *before, *after;
+    VbUnitLauncher *launcher = data;
+    int r = -ENOENT;
 
-    if (sd_bus_message_read(signal, "sss", &name, &before, &after) >= 0)
-        set_manager(data, *after != '\0' ? after : NULL);
+    launcher->asked = sd_bus_slot_unref(launcher->asked);
+    if (sd_bus_message_get_error(reply) == NULL)
+        r = sd_bus_call_method_async(launcher->bus, &launcher->asked, BUS_NAME, BUS_PATH, BUS_NAME,
+                                     "GetNameOwner", on_owner, launcher, "s", SYSTEMD_NAME);
+    if (r < 0)
+        set_manager(launcher, NULL);
     return 0;
 }
 
@@ -494,9 +538,12 @@ void vb_unit_launcher_attach(VbUnitLauncher *launcher, sd_bus *bus, VbUnitManage
                                       launcher);
     if (r >= 0)
         r = sd_bus_call_method_async(bus, &launcher->asked, BUS_NAME, BUS_PATH, BUS_NAME,
-                                     "GetNameOwner", on_owner, launcher, "s", SYSTEMD_NAME);
-    if (r < 0)
+                                     "StartServiceByName", on_activated, launcher, "su",
+                                     SYSTEMD_NAME, 0);
+    if (r < 0) {
         vb_log_warning(NULL, NULL, "guests cannot be units: %s", g_strerror(-r));
+        set_manager(launcher, NULL);
+    }
 }
 
 static int on_system_state(sd_bus_message *reply, void *data, sd_bus_error *ret_error)

@@ -14,11 +14,12 @@ typedef struct VbUnitLauncher VbUnitLauncher;
 
 /* `helper`: the path of virtbus-launch-helper; session: the manager is a user's own. */
 VbUnitLauncher *vb_unit_launcher_new(const char *helper, gboolean session);
-/* The manager is there, by the unique name whose signals we have to hear; NULL: it is not. */
+/* The manager is there, by the unique name whose signals we have to hear; NULL: it is not. Comes
+ * once that is known, and when it changes. */
 typedef void (*VbUnitManager)(const char *name, gpointer data);
 
-/* Asks that bus for its manager, and watches whether it comes or goes. What is launched before it
- * has answered is launched detached. */
+/* Asks that bus for its manager, which at a boot may have to come first, and watches whether it
+ * comes or goes. What is launched before that is known is launched detached. */
 void vb_unit_launcher_attach(VbUnitLauncher *launcher, sd_bus *bus, VbUnitManager manager,
                              gpointer data);
 /* The manager stops everything: the host shuts down, or the user's last session has ended. */

@@ -89,19 +89,23 @@ static int append_log(sd_bus_message *call, const VbLaunchSpec *spec)
 }
 
 /* What any manager can do for its units. */
-static int append_sandbox(sd_bus_message *call)
+static int append_sandbox(sd_bus_message *call, const VbLaunchSpec *spec)
 {
     int r = 0;
 
     PUT("NoNewPrivileges", "b", 1);
     PUT("RestrictAddressFamilies", "(bas)", 1, 4, "AF_UNIX", "AF_INET", "AF_INET6", "AF_NETLINK");
-    PUT("RestrictNamespaces", "t", G_GUINT64_CONSTANT(0));
+    if (!spec->namespaces)
+        PUT("RestrictNamespaces", "t", G_GUINT64_CONSTANT(0));
     PUT("RestrictRealtime", "b", 1);
     PUT("RestrictSUIDSGID", "b", 1);
     PUT("LockPersonality", "b", 1);
     PUT("SystemCallArchitectures", "as", 1, "native");
     /* seccomp(): QEMU has a filter of its own. */
-    PUT("SystemCallFilter", "(bas)", 1, 2, "@system-service", "seccomp");
+    if (spec->namespaces)
+        PUT("SystemCallFilter", "(bas)", 1, 3, "@system-service", "seccomp", "@mount");
+    else
+        PUT("SystemCallFilter", "(bas)", 1, 2, "@system-service", "seccomp");
     PUT("SystemCallErrorNumber", "i", EPERM);
     return r;
 }
@@ -159,7 +163,7 @@ int vb_unit_append_properties(sd_bus_message *call, const VbLaunchSpec *spec,
 
     PUT("Description", "s", spec->title != NULL ? spec->title : spec->name);
     PUT("Slice", "s", SLICE);
-    PUT("Type", "s", "exec");
+    PUT("Type", "s", spec->forks ? "forking" : "exec");
     /* So the daemon is stopped before its guests are, and has the time to shut them down. */
     PUT("Before", "as", 1, DAEMON_UNIT);
     PUT("CollectMode", "s", "inactive-or-failed");
@@ -177,7 +181,7 @@ int vb_unit_append_properties(sd_bus_message *call, const VbLaunchSpec *spec,
     if (r >= 0)
         r = append_limits(call, &spec->limits);
     if (r >= 0)
-        r = append_sandbox(call);
+        r = append_sandbox(call, spec);
     if (r >= 0 && !surroundings->session)
         r = append_system_sandbox(call, spec);
     return r < 0 ? r : sd_bus_message_close_container(call);
