@@ -73,6 +73,12 @@ def network_property(name):
     return bus("get-property", "org.virtbus1", NETWORK_PATH, "org.virtbus1.Network", name)
 
 
+def journal(*options):
+    """The messages of all that was logged until now."""
+    run("journalctl", "--sync")
+    return run("journalctl", "--no-pager", "--output=cat", *options)
+
+
 def show(name, unit="virtbusd"):
     return run("systemctl", "show", "--value", "-p", name, unit).strip()
 
