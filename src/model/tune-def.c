@@ -10,12 +10,6 @@
 #define PERIOD_MAX 1000000
 #define QUOTA_MIN 1000
 
-gboolean vb_tune_def_is_set(const VbTuneDef *tune)
-{
-    return tune->memory_hard_limit || tune->memory_soft_limit || tune->cpu_shares ||
-           tune->cpu_global_period || tune->cpu_global_quota || tune->blkio_weight;
-}
-
 static void parse_size(VbXmlReader *reader, VbXmlElement *parent, const char *name, guint64 *ret)
 {
     VbXmlElement *element = vb_xml_child(reader, parent, name);

@@ -18,8 +18,6 @@ typedef struct {
     guint blkio_weight;        /* weight beside others, 1..10000 */
 } VbTuneDef;
 
-gboolean vb_tune_def_is_set(const VbTuneDef *tune);
-
 /* The elements in `domain`, which need not be there. */
 void vb_tune_def_parse(VbXmlReader *reader, VbXmlElement *domain, VbTuneDef *tune);
 /* Nothing when nothing is said. <blkiotune> and <memtune> stand before <vcpu>, <cputune> after. */

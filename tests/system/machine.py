@@ -21,10 +21,13 @@ FailureAction={end}
 [Service]
 Type=oneshot
 ExecStart=/probe
-StandardOutput=file:/probe.out
-StandardError=file:/probe.err
-TimeoutStartSec=170
+StandardOutput=file:{output}
+StandardError=file:{errors}
+TimeoutStartSec={seconds}
 """
+
+# The tests' build looks for leaks with ptrace(), which the unit denies it.
+SANITIZER_DROP_IN = "[Service]\nEnvironment=ASAN_OPTIONS=detect_leaks=0\n"
 
 
 def skip(reason):
@@ -47,6 +50,23 @@ def read(path):
         return file.read()
 
 
+def install(root, conf):
+    """The tests' own build; conf has meson, build, policy."""
+    subprocess.run([conf["meson"], "install", "-C", conf["build"], "--no-rebuild", "--quiet", "--destdir", root],
+                   check=True, stdout=subprocess.DEVNULL)
+    # dbus-daemon does not look for policies below other prefixes than its own.
+    write(root, "/etc/dbus-1/system.d/org.virtbus1.conf", read(root + conf["policy"]))
+    write(root, "/etc/systemd/system/virtbusd.service.d/sanitizer.conf", SANITIZER_DROP_IN)
+
+
+def write_probe(root, name, output, errors, end, seconds):
+    """tests/system/<name> as /probe and its unit, after which the system ends with that action."""
+    unit = PROBE_UNIT.format(end=end, output=output, errors=errors, seconds=seconds)
+    write(root, "/etc/systemd/system/probe.service", unit)
+    write(root, "/probe", read(os.path.join(HERE, name)), 0o755)
+    shutil.copy(os.path.join(HERE, "probe.py"), root + "/probe.py")
+
+
 def make_root(work):
     """The host's files below `work`, which becomes a file system of its own."""
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", work], check=True)
@@ -57,7 +77,6 @@ def make_root(work):
                     f"lowerdir=/,upperdir={work}/upper,workdir={work}/work", root], check=True)
     if os.path.exists(root + "/usr/sbin/policy-rc.d"): # of a container: that packages start no services
         os.unlink(root + "/usr/sbin/policy-rc.d")
-    shutil.copy(os.path.join(HERE, "probe.py"), root + "/probe.py")
     return root
 
 
@@ -65,8 +84,7 @@ def boot(root, name, end="poweroff-immediate"):
     """One boot, in which tests/system/<name> runs and prints TAP; it ends as a power cut does, or with
     end="poweroff" as it should. Returns what it printed, and whether all of it is well; what the console and the
     probe's stderr had is shown where it is not."""
-    write(root, "/etc/systemd/system/probe.service", PROBE_UNIT.format(end=end))
-    write(root, "/probe", read(os.path.join(HERE, name)), 0o755)
+    write_probe(root, name, "/probe.out", "/probe.err", end, 170)
     for left in ("/probe.out", "/probe.err"):
         if os.path.exists(root + left):
             os.unlink(root + left)

@@ -61,15 +61,15 @@ static void test_tuning(void)
     g_autoptr(VbDomainDef) def = model_define(xml, VB_XML_NONE);
     g_autofree char *other = model_read_document("minimal.xml");
     g_autoptr(VbDomainDef) untuned = model_define(other, VB_XML_NONE);
+    static const VbTuneDef none;
 
-    g_assert_true(vb_tune_def_is_set(&def->tune));
     g_assert_cmpuint(def->tune.memory_hard_limit, ==, G_GUINT64_CONSTANT(768) << 20);
     g_assert_cmpuint(def->tune.memory_soft_limit, ==, 2048); /* rounded up */
     g_assert_cmpuint(def->tune.cpu_shares, ==, 200);
     g_assert_cmpuint(def->tune.cpu_global_period, ==, 50000);
     g_assert_cmpuint(def->tune.cpu_global_quota, ==, 75000);
     g_assert_cmpuint(def->tune.blkio_weight, ==, 500);
-    g_assert_false(vb_tune_def_is_set(&untuned->tune));
+    g_assert_cmpmem(&untuned->tune, sizeof(VbTuneDef), &none, sizeof none);
 }
 
 static void test_schema(void)

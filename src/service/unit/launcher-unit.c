@@ -40,11 +40,11 @@ struct VbUnitLauncher {
     gboolean subscribed;  /* it tells us of units that are removed */
     sd_bus_slot *removed; /* JobRemoved, for all launches */
     sd_bus_slot *owner;   /* NameOwnerChanged of the manager */
-    sd_bus_slot *asked;   /* GetNameOwner */
+    sd_bus_slot *asked;   /* StartServiceByName, then GetNameOwner */
     VbUnitManager manager;
     gpointer data;
-    sd_bus_slot *stopping_slot;
-    GSource *stopping_source; /* where there is nobody to ask */
+    sd_bus_slot *stopping_slot; /* SystemState */
+    GSource *stopping_source;   /* where there is nobody to ask */
     VbUnitStopping stopping;
     gpointer stopping_data;
     GPtrArray *launches; /* those under way, borrowed */

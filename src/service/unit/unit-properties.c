@@ -132,7 +132,6 @@ static int append_system_sandbox(sd_bus_message *call, const VbLaunchSpec *spec)
     PUT("ProtectHostname", "b", 1);
     PUT("ProtectProc", "s", "invisible");
     PUT("PrivateMounts", "b", 1);
-    PUT("RemoveIPC", "b", 0);
     return r;
 }
 
@@ -167,7 +166,7 @@ int vb_unit_append_properties(sd_bus_message *call, const VbLaunchSpec *spec,
     /* So the daemon is stopped before its guests are, and has the time to shut them down. */
     PUT("Before", "as", 1, DAEMON_UNIT);
     PUT("CollectMode", "s", "inactive-or-failed");
-    PUT("AddRef", "b", 1); /* until we know its process */
+    PUT("AddRef", "b", 1); /* until we know its process: see UnrefUnit */
     PUT("StandardInputFileDescriptor", "h", surroundings->input);
     PUT("WorkingDirectory", "s", "/");
     PUT("UMask", "u", UMASK);
