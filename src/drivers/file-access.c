@@ -17,6 +17,8 @@
 #include "fd.h"
 #include "file-acl.h"
 
+enum { READ = 4, WRITE = 2, SEARCH = 1 };
+
 /* ---- where a path begins ----------------------------------------------------------------------
  */
 
@@ -240,7 +242,8 @@ static gboolean check_way(const char *path, const VbIdentity *identity, GError *
     for (const char *slash = path; slash; slash = strchr(slash + 1, '/')) {
         g_autofree char *prefix =
             slash == path ? g_strdup("/") : g_strndup(path, (gsize)(slash - path));
-        if (vb_identity_access(identity, AT_FDCWD, prefix, X_OK) == EACCES)
+        g_autoptr(GError) unreadable = NULL;
+        if (!vb_file_acl_allows(prefix, prefix, identity, SEARCH, &unreadable) && !unreadable)
             return vb_fail(
                 error, VB_ERROR_FAILED,
                 "%s cannot be reached by user '%s', as which QEMU runs: the directory %s is "
@@ -255,7 +258,8 @@ static gboolean look_absent_socket(const VbFileWish *wish, const VbIdentity *ide
 {
     g_autofree char *parent = g_path_get_dirname(wish->path);
 
-    if (identity && vb_identity_access(identity, AT_FDCWD, parent, W_OK | X_OK) != 0)
+    if (identity && (!vb_file_acl_allows(parent, parent, identity, WRITE | SEARCH, NULL) ||
+                     !check_way(wish->path, identity, NULL)))
         return vb_fail(
             error, VB_ERROR_FAILED,
             "the socket %s cannot be made by user '%s', as which QEMU runs: it may not write "
@@ -303,8 +307,8 @@ gboolean vb_file_look(const VbFileWish *wish, VbFileBounds bounds, const VbIdent
     if (identity) {
         if (!check_way(wish->path, identity, error) || (real && !check_way(real, identity, error)))
             return FALSE;
-        int mode = wish->write ? R_OK | W_OK : R_OK;
-        look.accessible = vb_identity_access(identity, fd, "", mode) == 0;
+        look.accessible =
+            vb_file_acl_allows(name, wish->path, identity, wish->write ? READ | WRITE : READ, NULL);
         if (!look.accessible &&
             !vb_file_acl_read(name, wish->path, identity->uid, &look.before, error))
             return FALSE;

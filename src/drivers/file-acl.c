@@ -119,7 +119,7 @@ static Acl *acl_load(const char *file, const char *path, GError **error)
         add(acl, GUINT16_FROM_LE(entry.e_tag), GUINT16_FROM_LE(entry.e_perm),
             GUINT32_FROM_LE(entry.e_id));
     }
-    if (!find(acl, GROUP_OBJ, 0)) {
+    if (!find(acl, USER_OBJ, 0) || !find(acl, GROUP_OBJ, 0) || !find(acl, OTHER, 0)) {
         g_array_unref(acl);
         fail(error, path, "read", EINVAL);
         return NULL;
@@ -161,6 +161,54 @@ static gboolean acl_store(Acl *acl, const char *file, const char *path, GError *
             "to a file system that has them",
             path);
     return fail(error, path, "changed", errno);
+}
+
+/* ---- what a user may do -----------------------------------------------------------------------
+ */
+
+static gboolean is_of_group(const VbIdentity *identity, gid_t gid)
+{
+    for (guint i = 0; i < identity->groups->len; i++)
+        if (g_array_index(identity->groups, gid_t, i) == gid)
+            return TRUE;
+    return identity->gid == gid;
+}
+
+/* The owner, a user who is named, a member of any of the groups, others: the first that the user is
+ * decides, and of the groups any that grants all. But a list whose mask grants nothing is not
+ * looked at, the mode is. */
+static gboolean allows(Acl *acl, const struct stat *info, const VbIdentity *identity, guint wanted)
+{
+    const Entry *mask = find(acl, MASK, 0), *own = find(acl, USER, identity->uid);
+    guint unmasked = mask ? mask->permissions : 7;
+    gboolean is_member = FALSE;
+
+    if (info->st_uid == identity->uid)
+        return (find(acl, USER_OBJ, 0)->permissions & wanted) == wanted;
+    if (own)
+        return (own->permissions & unmasked & wanted) == wanted;
+    for (guint i = 0; i < acl->len; i++) {
+        const Entry *entry = at(acl, i);
+        if ((entry->tag != GROUP_OBJ || !is_of_group(identity, info->st_gid)) &&
+            (entry->tag != GROUP || !is_of_group(identity, entry->id)))
+            continue;
+        if ((entry->permissions & unmasked & wanted) == wanted)
+            return TRUE;
+        is_member = TRUE;
+    }
+    return !is_member && (find(acl, OTHER, 0)->permissions & wanted) == wanted;
+}
+
+gboolean vb_file_acl_allows(const char *file, const char *path, const VbIdentity *identity,
+                            guint wanted, GError **error)
+{
+    struct stat info;
+
+    if (stat(file, &info) != 0)
+        return fail(error, path, "read", errno);
+    g_autoptr(GArray) acl =
+        info.st_mode & S_IRWXG ? acl_load(file, path, error) : acl_from_mode(info.st_mode);
+    return acl && allows(acl, &info, identity, wanted);
 }
 
 /* ---- one user's entry -------------------------------------------------------------------------

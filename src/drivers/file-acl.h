@@ -7,6 +7,11 @@
 
 #include "file-access.h"
 
+/* May that user do `wanted` (4: read, 2: write, 1: execute or search) with the file, as far as its
+ * mode and its list say? What else may be against it, a file system that is read-only, shows when
+ * it is tried. FALSE with an error: that cannot be read. */
+gboolean vb_file_acl_allows(const char *file, const char *path, const VbIdentity *identity,
+                            guint wanted, GError **error);
 /* What the list says of the user now. */
 gboolean vb_file_acl_read(const char *file, const char *path, uid_t uid, VbFileEntry *ret_entry,
                           GError **error);

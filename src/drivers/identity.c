@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Owns VbIdentity: the look-up of the user, the prefix of a command line, and the question to the
- * kernel what that user may do. See identity.h. */
+ * Owns VbIdentity: the look-up of the user, and the prefix of a command line. See identity.h. */
 #include "identity.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
-#include <sys/fsuid.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "error.h"
@@ -121,55 +116,4 @@ GStrv vb_identity_command(const VbIdentity *identity, const char *const *argv)
     }
     g_strv_builder_addv(command, (const char **)argv);
     return g_strv_builder_end(command);
-}
-
-/* ---- asking the kernel ------------------------------------------------------------------------
- */
-
-/* The C library would change all threads; these change the calling one. */
-static gboolean set_thread_groups(gsize n, const gid_t *groups)
-{
-    return syscall(SYS_setgroups, n, groups) == 0;
-}
-
-/* A change of these ids forbids core dumps of the whole process: it gets back what it had. */
-static int process_dumpable(void)
-{
-    static gsize first = 0;
-
-    if (g_once_init_enter(&first))
-        g_once_init_leave(&first, (gsize)prctl(PR_GET_DUMPABLE) + 1);
-    return (int)first - 1;
-}
-
-int vb_identity_access(const VbIdentity *identity, int dir, const char *path, int mode)
-{
-    int dumpable = process_dumpable();
-    int n = getgroups(0, NULL);
-    g_autofree gid_t *own_groups = g_new0(gid_t, (gsize)MAX(n, 0) + 1);
-    gid_t own_gid = getegid();
-    uid_t own_uid = geteuid();
-
-    n = getgroups(n, own_groups);
-    if (n < 0 ||
-        !set_thread_groups(identity->groups->len, (gid_t *)(gpointer)identity->groups->data))
-        return errno;
-    setfsgid(identity->gid);
-    setfsuid(identity->uid); /* and with uid 0 the capabilities go that override permissions */
-
-    int result = 0;
-    if (setfsuid((uid_t)-1) != (int)identity->uid)
-        result = EPERM;
-    else if (syscall(SYS_faccessat2, dir, path, mode, AT_EACCESS | AT_EMPTY_PATH) != 0)
-        result = errno;
-
-    setfsuid(own_uid);
-    setfsgid(own_gid);
-    /* A thread that kept the other's rights must not go back to the pool. */
-    if (setfsuid((uid_t)-1) != (int)own_uid || setfsgid((gid_t)-1) != (int)own_gid ||
-        !set_thread_groups((gsize)n, own_groups))
-        g_error("Cannot take back the own identity: %s", g_strerror(errno));
-    if (dumpable == 1)
-        prctl(PR_SET_DUMPABLE, 1);
-    return result;
 }

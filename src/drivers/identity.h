@@ -29,8 +29,3 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(VbIdentity, vb_identity_unref)
 /* `argv` to be executed as that user: with its groups and no others, no capabilities, and no way to
  * new privileges. A plain copy for NULL. (transfer full) */
 GStrv vb_identity_command(const VbIdentity *identity, const char *const *argv);
-
-/* May that user do `mode` (R_OK, W_OK, X_OK) with the file that `path` names from `dir`, the way
- * there included? Empty path: the file that `dir` is. 0, or an errno. Blocks like the file system
- * itself, and changes the calling thread for that time: for worker threads. */
-int vb_identity_access(const VbIdentity *identity, int dir, const char *path, int mode);

@@ -2,7 +2,9 @@
  *
  * What a program wrote to its standard output and error before it ended, short enough to be quoted.
  * See launcher.h. */
+#include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -35,4 +37,21 @@ char *vb_last_words_read(const char *path)
     ssize_t size = end > 0 ? pread(fd, bytes, sizeof bytes, MAX(end - TAIL_SIZE, 0)) : 0;
 
     return vb_last_words_format(bytes, (gsize)MAX(size, 0));
+}
+
+char *vb_last_words_take(int pipe)
+{
+    struct pollfd ready = {.fd = pipe, .events = POLLIN};
+    g_autoptr(GByteArray) words = g_byte_array_new();
+    guint8 bytes[TAIL_SIZE];
+    ssize_t size = 0;
+
+    /* A pipe holds so much; whoever still writes is not waited for. */
+    for (guint i = 0; i < 32 && poll(&ready, 1, 0) > 0; i++) {
+        size = read(pipe, bytes, sizeof bytes);
+        if (size <= 0)
+            break;
+        g_byte_array_append(words, bytes, (guint)size);
+    }
+    return vb_last_words_format(words->len > 0 ? (const char *)words->data : "", words->len);
 }

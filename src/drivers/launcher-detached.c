@@ -100,18 +100,23 @@ static VbProcess *launch(const VbLaunchSpec *spec, GError **error)
     }
     vb_autofd int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     vb_autofd int log =
-        open(spec->log_path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
+        spec->output != 0
+            ? fcntl(spec->output, F_DUPFD_CLOEXEC, 0)
+            : open(spec->log_path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (null < 0 || log < 0) {
         g_set_error(error, VB_ERROR, VB_ERROR_FAILED, "Cannot open %s: %s",
-                    null < 0 ? "/dev/null" : spec->log_path, g_strerror(errno));
+                    null < 0            ? "/dev/null"
+                    : spec->output != 0 ? "its output"
+                                        : spec->log_path,
+                    g_strerror(errno));
         return NULL;
     }
 
     g_autoptr(GArray) from = g_array_new(FALSE, FALSE, sizeof(int));
     g_array_set_clear_func(from, clear_fd_element);
     int above = 3 + (int)spec->n_fds;
-    gboolean copied =
-        add_fd(from, null, above) && add_fd(from, log, above) && add_fd(from, log, above);
+    gboolean copied = add_fd(from, null, above) && add_fd(from, log, above) &&
+                      add_fd(from, spec->messages != 0 ? spec->messages : log, above);
     for (gsize i = 0; copied && i < spec->n_fds; i++)
         copied = add_fd(from, spec->fds[i], above);
     if (!copied) {
@@ -144,39 +149,80 @@ static VbProcess *launch(const VbLaunchSpec *spec, GError **error)
     return process;
 }
 
-/* One that goes to the background. */
+/* One that is only waited for. */
 typedef struct {
     GTask *task;
     VbProcess *process;
+    GSource *cancelled; /* or NULL */
+    gulong killer;      /* with it */
     char *name, *log_path;
-} Forking;
+} Awaited;
 
-static void on_forked(VbProcess *process, const char *how, gpointer user_data)
+static void awaited_free(Awaited *awaited)
 {
-    Forking *forking = user_data;
-    g_autofree char *words = vb_last_words_read(forking->log_path);
-
-    if (g_str_equal(how, "exit status 0"))
-        g_task_return_pointer(forking->task, NULL, NULL);
-    else
-        g_task_return_new_error(forking->task, VB_ERROR, VB_ERROR_FAILED, "%s ended with %s%s%s",
-                                forking->name, how, *words ? ": " : "", words);
-    g_object_unref(forking->task);
-    vb_process_free(forking->process);
-    g_free(forking->name);
-    g_free(forking->log_path);
-    g_free(forking);
+    if (awaited->cancelled) {
+        g_cancellable_disconnect(g_task_get_cancellable(awaited->task), awaited->killer);
+        g_source_destroy(awaited->cancelled);
+        g_source_unref(awaited->cancelled);
+    }
+    g_object_unref(awaited->task);
+    vb_process_free(awaited->process);
+    g_free(awaited->name);
+    g_free(awaited->log_path);
+    g_free(awaited);
 }
 
-static void await_fork(const VbLaunchSpec *spec, VbProcess *process, GTask *task)
+static void on_awaited(VbProcess *process, const char *how, gpointer user_data)
 {
-    Forking *forking = g_new0(Forking, 1);
+    Awaited *awaited = user_data;
+    g_autofree char *words =
+        awaited->log_path ? vb_last_words_read(awaited->log_path) : g_strdup("");
 
-    forking->task = g_object_ref(task);
-    forking->process = process;
-    forking->name = g_path_get_basename(spec->argv[0]);
-    forking->log_path = g_strdup(spec->log_path);
-    vb_process_watch(process, on_forked, forking);
+    if (g_str_equal(how, "exit status 0"))
+        g_task_return_pointer(awaited->task, NULL, NULL);
+    else
+        g_task_return_new_error(awaited->task, VB_ERROR, VB_ERROR_FAILED, "%s failed: %s%s%s",
+                                awaited->name, how, *words ? ": " : "", words);
+    awaited_free(awaited);
+}
+
+static void on_reaped(GPid pid, int status, gpointer user_data)
+{
+}
+
+/* At once, also when nobody runs the main loop any more. */
+static void kill_it(GCancellable *cancellable, gpointer user_data)
+{
+    vb_process_kill(user_data, SIGKILL);
+}
+
+/* A process that hangs in the kernel dies when the kernel lets it. */
+static gboolean on_cancelled(GCancellable *cancellable, gpointer user_data)
+{
+    Awaited *awaited = user_data;
+
+    g_child_watch_add(awaited->process->pid, on_reaped, NULL);
+    g_task_return_error_if_cancelled(awaited->task);
+    awaited_free(awaited);
+    return G_SOURCE_REMOVE;
+}
+
+static void await_end(const VbLaunchSpec *spec, VbProcess *process, GTask *task)
+{
+    GCancellable *cancellable = g_task_get_cancellable(task);
+    Awaited *awaited = g_new0(Awaited, 1);
+
+    awaited->task = g_object_ref(task);
+    awaited->process = process;
+    awaited->name = g_path_get_basename(spec->argv[0]);
+    awaited->log_path = spec->output != 0 ? NULL : g_strdup(spec->log_path);
+    vb_process_watch(process, on_awaited, awaited);
+    if (spec->kind == VB_LAUNCH_ENDS && cancellable) {
+        awaited->cancelled = g_cancellable_source_new(cancellable);
+        g_source_set_callback(awaited->cancelled, G_SOURCE_FUNC(on_cancelled), awaited, NULL);
+        g_source_attach(awaited->cancelled, g_task_get_context(task));
+        awaited->killer = g_cancellable_connect(cancellable, G_CALLBACK(kill_it), process, NULL);
+    }
 }
 
 static void launch_detached(gpointer self, const VbLaunchSpec *spec, GTask *task)
@@ -184,8 +230,8 @@ static void launch_detached(gpointer self, const VbLaunchSpec *spec, GTask *task
     g_autoptr(GTask) owned = task;
     GError *error = NULL;
     VbProcess *process = launch(spec, &error);
-    if (process && spec->forks)
-        await_fork(spec, process, task);
+    if (process && spec->kind != VB_LAUNCH_STAYS)
+        await_end(spec, process, task);
     else if (process)
         g_task_return_pointer(task, process, (GDestroyNotify)vb_process_free);
     else
@@ -201,3 +247,4 @@ static void last_words(gpointer self, const VbProcess *process, const char *name
 }
 
 const VbLauncher vb_launcher_detached = {.launch = launch_detached, .last_words = last_words};
+const VbLaunchBy vb_launch_by_us = {.launcher = &vb_launcher_detached};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Wires all layers. The order of a start is fixed (docs/architecture.md): read the configuration →
- * lock the runtime directory → load and reconnect → export → find the service manager → take the
- * name → tell what was recovered. */
+ * lock the runtime directory → connect to the bus and find its service manager, which launches what
+ * a load may need → load and reconnect → export → take the name → tell what was recovered. */
 #include "daemon.h"
 
 #include <systemd/sd-daemon.h>
@@ -30,14 +30,15 @@ struct VbDaemon {
     const VbDaemonOptions *options;
     VbDaemonEnded ended; /* NULL once it was called */
     gpointer data;
-    gboolean loading, naming, stop_requested, stopping;
+    gboolean load_begun, loading, stop_requested, stopping;
+    GError *lost; /* the bus, while loading */
 
     VbPaths *paths;
     VbDaemonConfig *config;
     int lock;
     VbStore *store;
     VbExporter *exporter;
-    VbUnitLauncher *launcher; /* of guests */
+    VbUnitLauncher *launcher; /* of guests, and what serves them */
     VbHost *host;
     VbBus *bus;
     VbAuthority *authority;
@@ -54,10 +55,14 @@ static void end(VbDaemon *daemon, const GError *error)
 
 static void on_bus_closed(VbBus *bus, gpointer data)
 {
+    VbDaemon *daemon = data;
     g_autoptr(GError) error =
         g_error_new(VB_ERROR, VB_ERROR_FAILED, "the connection to the bus was lost");
 
-    end(data, error);
+    if (daemon->loading && daemon->lost == NULL)
+        daemon->lost = g_steal_pointer(&error); /* a load is not left alone */
+    else if (!daemon->loading)
+        end(daemon, error);
 }
 
 /* The path of a program of ours, which is built in `folder`: a daemon that runs from the
@@ -73,11 +78,12 @@ static char *find_helper(const char *folder, const char *name)
     return g_build_filename(VB_LIBEXECDIR, name, NULL);
 }
 
-static void add_network_driver(VbHost *host, const VbDaemonConfig *config)
+static void add_network_driver(VbHost *host, VbUnitLauncher *launcher, const VbDaemonConfig *config)
 {
     g_autofree char *lease_helper = find_helper("drivers/network", "virtbus-lease-helper");
     const VbBridgeDriverOptions options = {
-        .launcher = &vb_launcher_detached,
+        .launcher = &vb_launcher_unit,
+        .launcher_self = launcher,
         .lease_helper = lease_helper,
         .dnsmasq_user = config->network_user,
     };
@@ -122,29 +128,9 @@ static void on_named(GObject *source, GAsyncResult *result, gpointer data)
     sd_notify(FALSE, "READY=1");
 }
 
-/* Signals of the service manager, by which it tells of its units; with the name come callers, and
- * guests that start by themselves. */
-static void on_manager(const char *name, gpointer data)
+static gboolean export_objects(VbDaemon *daemon, GError **error)
 {
-    VbDaemon *daemon = data;
-
-    vb_bus_set_trusted(daemon->bus, name);
-    if (!daemon->naming)
-        vb_bus_own_name_async(daemon->bus, BUS_NAME, NULL, on_named, daemon);
-    daemon->naming = TRUE;
-}
-
-static gboolean connect_and_export(VbDaemon *daemon, GError **error)
-{
-    gboolean session = daemon->options->session;
-
-    daemon->bus =
-        vb_bus_open(session ? VB_BUS_SESSION : VB_BUS_SYSTEM, daemon->options->address, error);
-    if (daemon->bus == NULL)
-        return FALSE;
-    vb_bus_set_closed_func(daemon->bus, on_bus_closed, daemon);
-    vb_unit_launcher_attach(daemon->launcher, vb_bus_connection(daemon->bus), on_manager, daemon);
-    daemon->authority = vb_authority_new(daemon->bus, session);
+    daemon->authority = vb_authority_new(daemon->bus, daemon->options->session);
     daemon->registry = vb_registry_new(daemon->bus, daemon->authority, error);
     return daemon->registry != NULL &&
            vb_exporter_start(daemon->exporter, daemon->registry, daemon->host, error);
@@ -157,8 +143,40 @@ static void on_loaded(GObject *source, GAsyncResult *result, gpointer data)
 
     daemon->loading = FALSE;
     if (!vb_host_load_finish(daemon->host, result, &error) || daemon->stop_requested ||
-        !connect_and_export(daemon, &error))
-        end(daemon, error);
+        daemon->lost != NULL || !export_objects(daemon, &error))
+        end(daemon, error != NULL ? error : daemon->lost);
+    else
+        vb_bus_own_name_async(daemon->bus, BUS_NAME, NULL, on_named, daemon);
+}
+
+/* Signals of the service manager, by which it tells of its units; the first time it is known who
+ * launches what a load may need. */
+static void on_manager(const char *name, gpointer data)
+{
+    VbDaemon *daemon = data;
+
+    vb_bus_set_trusted(daemon->bus, name);
+    if (daemon->load_begun || daemon->stop_requested)
+        return;
+    daemon->load_begun = daemon->loading = TRUE;
+    add_drivers(daemon->host, daemon->launcher, daemon->config);
+    /* A user's own instance may not touch what this is made of. */
+    if (!daemon->options->session)
+        add_network_driver(daemon->host, daemon->launcher, daemon->config);
+    vb_host_load_async(daemon->host, on_loaded, daemon);
+}
+
+static gboolean connect_to_bus(VbDaemon *daemon, GError **error)
+{
+    gboolean session = daemon->options->session;
+
+    daemon->bus =
+        vb_bus_open(session ? VB_BUS_SESSION : VB_BUS_SYSTEM, daemon->options->address, error);
+    if (daemon->bus == NULL)
+        return FALSE;
+    vb_bus_set_closed_func(daemon->bus, on_bus_closed, daemon);
+    vb_unit_launcher_attach(daemon->launcher, vb_bus_connection(daemon->bus), on_manager, daemon);
+    return TRUE;
 }
 
 static gboolean load_config(VbDaemon *daemon, GError **error)
@@ -192,12 +210,10 @@ VbDaemon *vb_daemon_start(const VbDaemonOptions *options, VbDaemonEnded ended, g
     vb_host_set_image_directories(daemon->host,
                                   (const char *const *)daemon->config->image_directories);
     daemon->launcher = make_launcher(options->session);
-    add_drivers(daemon->host, daemon->launcher, daemon->config);
-    /* A user's own instance may not touch what this is made of. */
-    if (!options->session)
-        add_network_driver(daemon->host, daemon->config);
-    daemon->loading = TRUE;
-    vb_host_load_async(daemon->host, on_loaded, daemon);
+    if (!connect_to_bus(daemon, error)) {
+        vb_daemon_free(daemon);
+        return NULL;
+    }
     return daemon;
 }
 
@@ -253,7 +269,7 @@ static void on_reloaded(GObject *source, GAsyncResult *result, gpointer data)
 
 void vb_daemon_reload(VbDaemon *daemon)
 {
-    if (!daemon->loading && !daemon->options->session)
+    if (daemon->registry != NULL && !daemon->options->session)
         vb_host_reload_networks_async(daemon->host, on_reloaded, daemon->host);
 }
 
@@ -278,5 +294,6 @@ void vb_daemon_free(VbDaemon *daemon)
     vb_daemon_config_free(daemon->config);
     vb_paths_free(daemon->paths);
     vb_clear_fd(&daemon->lock);
+    g_clear_error(&daemon->lost);
     g_free(daemon);
 }

@@ -13,7 +13,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "identity.h"
+#include "kernel-access.h"
 
 #define USER "nobody"
 #define SLOW "'bandwidth': <uint64 65536>"
@@ -106,9 +106,9 @@ static const char *rights(VbBusFixture *fixture, const char *name)
 {
     g_autofree char *path = guest_path(fixture, name);
 
-    if (vb_identity_access(identity, AT_FDCWD, path, R_OK) != 0)
+    if (vb_kernel_access(identity, AT_FDCWD, path, R_OK) != 0)
         return "";
-    return vb_identity_access(identity, AT_FDCWD, path, W_OK) == 0 ? "rw" : "r";
+    return vb_kernel_access(identity, AT_FDCWD, path, W_OK) == 0 ? "rw" : "r";
 }
 
 static void await_rights(VbBusFixture *fixture, const char *name, const char *expected)
@@ -446,7 +446,7 @@ static void assert_chain_refused(VbBusFixture *fixture, const char *name, const 
     assert_has(message, path);
     assert_has(message, word);
     await_nothing_left(fixture);
-    g_assert_cmpint(vb_identity_access(identity, AT_FDCWD, "/etc/shadow", R_OK), !=, 0);
+    g_assert_cmpint(vb_kernel_access(identity, AT_FDCWD, "/etc/shadow", R_OK), !=, 0);
 }
 
 static void test_hostile_images(gconstpointer user)

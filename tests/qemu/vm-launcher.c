@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glib-unix.h>
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
@@ -319,7 +320,7 @@ static void launch_forking(Fixture *fixture, const char *script, int gate, GErro
                          .fds = &gate,
                          .n_fds = 1,
                          .log_path = fixture->log,
-                         .forks = TRUE};
+                         .kind = VB_LAUNCH_FORKS};
 
     launcher->launch(units, &spec, g_task_new(NULL, NULL, on_launched, fixture));
     VB_WAIT_FOR(fixture->result);
@@ -343,12 +344,104 @@ static void test_forks(Fixture *fixture, gconstpointer data)
     g_assert_cmpint(write(gate[1], "\n", 1), ==, 1);
     launch_forking(fixture, "echo no such luck >&2; exit 4", back[1], &error);
     g_assert_error(error, VB_ERROR, VB_ERROR_FAILED);
-    g_assert_true(g_str_has_prefix(error->message, "sh ended "));
+    g_assert_true(g_str_has_prefix(error->message, "sh failed"));
     g_assert_true(g_str_has_suffix(error->message, ": no such luck"));
     close(back[1]);
     g_assert_cmpint(read(back[0], &byte, 1), ==, 0); /* nobody has it any more */
     close(back[0]);
     close(gate[1]);
+}
+
+/* Runs it with a pipe for its output and one for its messages. */
+static void launch_ending(Fixture *fixture, const char *script, const int *fds,
+                          GCancellable *cancellable, GError **error)
+{
+    static const char *const env[] = {"PATH=/usr/bin:/bin", NULL};
+    const char *argv[] = {"/bin/sh", "-c", script, NULL};
+    VbLaunchSpec spec = {.kind = VB_LAUNCH_ENDS,
+                         .name = "test",
+                         .argv = argv,
+                         .env = env,
+                         .output = fds[0],
+                         .messages = fds[1]};
+
+    launcher->launch(units, &spec, g_task_new(NULL, cancellable, on_launched, fixture));
+    g_assert_null(fixture->result);
+    VB_WAIT_FOR(fixture->result);
+    g_autoptr(GTask) task = G_TASK(g_steal_pointer(&fixture->result));
+    g_assert_null(g_task_propagate_pointer(task, error));
+}
+
+/* All that is written until nobody can write any more. */
+static void assert_read(int fd, const char *expected)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    char bytes[64];
+    ssize_t size;
+
+    while ((size = read(fd, bytes, sizeof bytes)) > 0)
+        g_string_append_len(text, bytes, size);
+    g_assert_cmpint(size, ==, 0);
+    g_assert_cmpstr(text->str, ==, expected);
+}
+
+/* One that ends is over when its launch is, with what it wrote where that was to go. */
+static void test_ends(Fixture *fixture, gconstpointer data)
+{
+    const struct {
+        const char *script, *output, *messages;
+        gboolean succeeds;
+    } runs[] = {
+        {"echo done; echo warning >&2", "done\n", "warning\n", TRUE},
+        {"echo half; echo no such luck >&2; exit 4", "half\n", "no such luck\n", FALSE},
+        {"kill -9 $$", "", "", FALSE},
+        {"exec >&- 2>&-", "", "", TRUE},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(runs); i++) {
+        g_autoptr(GError) error = NULL;
+        int output[2], messages[2];
+        g_assert_cmpint(pipe2(output, O_CLOEXEC), ==, 0);
+        g_assert_cmpint(pipe2(messages, O_CLOEXEC), ==, 0);
+        const int fds[] = {output[1], messages[1]};
+        launch_ending(fixture, runs[i].script, fds, NULL, &error);
+        if (runs[i].succeeds)
+            g_assert_no_error(error);
+        else
+            g_assert_error(error, VB_ERROR, VB_ERROR_FAILED);
+        g_assert_true(!error || g_str_has_prefix(error->message, "sh failed"));
+        close(output[1]);
+        close(messages[1]);
+        assert_read(output[0], runs[i].output);
+        assert_read(messages[0], runs[i].messages);
+        close(output[0]);
+        close(messages[0]);
+    }
+    g_assert_false(g_file_test(fixture->log, G_FILE_TEST_EXISTS));
+}
+
+static gboolean on_output(int fd, GIOCondition condition, gpointer data)
+{
+    g_cancellable_cancel(data);
+    return G_SOURCE_REMOVE;
+}
+
+/* Cancelled in its work: the launch is over at once, the process killed, whatever it ignores. */
+static void test_ends_cancelled(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GCancellable) cancellable = g_cancellable_new();
+    g_autoptr(GError) error = NULL;
+    int output[2];
+
+    g_assert_cmpint(pipe2(output, O_CLOEXEC), ==, 0);
+    const int fds[] = {output[1], output[1]};
+    g_unix_fd_add(output[0], G_IO_IN, on_output, cancellable);
+    launch_ending(fixture, "trap '' TERM; echo begun; exec tail -f /dev/null", fds, cancellable,
+                  &error);
+    g_assert_error(error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+    close(output[1]);
+    assert_read(output[0], "begun\n");
+    close(output[0]);
 }
 
 /* Without control groups nobody keeps them, and that is said before anything runs. */
@@ -475,6 +568,8 @@ int main(int argc, char **argv)
     ADD("not-executable", test_not_executable);
     ADD("early-end", test_early_end);
     ADD("forks", test_forks);
+    ADD("ends", test_ends);
+    ADD("ends-cancelled", test_ends_cancelled);
     ADD("find", test_find);
     if (units) {
         ADD("leftover", test_leftover);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "error.h"
+#include "kernel-access.h"
 #include "remove-tree.h"
 #include "wait.h"
 
@@ -100,8 +101,8 @@ static void give_back(Fixture *f, guint owner)
 /* 0, 4 or 6 */
 static int permissions(Fixture *f, const char *path)
 {
-    return (vb_identity_access(f->identity, AT_FDCWD, path, R_OK) == 0 ? 4 : 0) |
-           (vb_identity_access(f->identity, AT_FDCWD, path, W_OK) == 0 ? 2 : 0);
+    return (vb_kernel_access(f->identity, AT_FDCWD, path, R_OK) == 0 ? 4 : 0) |
+           (vb_kernel_access(f->identity, AT_FDCWD, path, W_OK) == 0 ? 2 : 0);
 }
 
 static guint n_records(Fixture *f)

@@ -112,13 +112,13 @@ static void test_no(Fixture *f, gconstpointer data)
 static void test_silent(Fixture *f, gconstpointer data)
 {
     write_helper(f, "exit 1");
-    assert_verdict_once(f, "without a word");
+    assert_verdict_once(f, "failed: exit status 1");
 }
 
 static void test_killed(Fixture *f, gconstpointer data)
 {
     write_helper(f, "kill -9 $$");
-    assert_verdict_once(f, "without a word");
+    assert_verdict_once(f, "failed: killed by signal 9");
 }
 
 static void test_never(Fixture *f, gconstpointer data)

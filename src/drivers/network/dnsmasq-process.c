@@ -4,20 +4,28 @@
  * which cannot be taken back. See dnsmasq-process.h. */
 #include "dnsmasq-process.h"
 
-#include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <string.h>
 
 #include "error.h"
-#include "fd.h"
 #include "file-watch.h"
 #include "store.h"
 
 #define READY_SECONDS 20
-#define LOG_TAIL 1024
+
+/* CHOWN, SETUID, SETGID, SETPCAP and DAC_OVERRIDE until it becomes its user, in a directory that is
+ * ours; then it keeps NET_ADMIN, NET_RAW and NET_BIND_SERVICE, to serve ports 53, 67 and 547 and to
+ * look whether an address is in use before it is handed out. */
+#define CAPABILITIES                                                                               \
+    (1u << CAP_CHOWN | 1u << CAP_SETUID | 1u << CAP_SETGID | 1u << CAP_SETPCAP |                   \
+     1u << CAP_DAC_OVERRIDE | 1u << CAP_NET_ADMIN | 1u << CAP_NET_RAW |                            \
+     1u << CAP_NET_BIND_SERVICE)
 
 struct VbDnsmasqProcess {
-    char *pid_path, *log_path;
+    VbLaunchBy by;
+    char *name, *pid_path, *log_path;
+    char *how; /* it ended; then its last words are asked for */
     VbProcess *process;
     VbFileWatch *watch; /* of its pid file, until it is ready */
     GSource *timer;     /* until it must be ready, or must have ended */
@@ -33,6 +41,8 @@ static void process_clear(gpointer data)
 {
     VbDnsmasqProcess *self = data;
 
+    g_free(self->name);
+    g_free(self->how);
     g_free(self->pid_path);
     g_free(self->log_path);
 }
@@ -42,11 +52,13 @@ static void process_unref(VbDnsmasqProcess *self)
     g_rc_box_release_full(self, process_clear);
 }
 
-static VbDnsmasqProcess *process_new(const VbDnsmasqPlace *place,
+static VbDnsmasqProcess *process_new(const VbLaunchBy *by, const VbDnsmasqPlace *place,
                                      const VbDnsmasqProcessEvents *events, gpointer user_data)
 {
     VbDnsmasqProcess *self = g_rc_box_new0(VbDnsmasqProcess);
 
+    self->by = *by;
+    self->name = g_strdup(place->name);
     self->pid_path = g_strdup(place->pid);
     self->log_path = g_strdup(place->log);
     self->events = *events;
@@ -81,21 +93,6 @@ static void start_timer(VbDnsmasqProcess *self, guint seconds)
     g_source_attach(self->timer, g_main_context_get_thread_default());
 }
 
-/* The last line of what it wrote to its standard error. It names no guest's bytes: they go to the
- * system's log. */
-static char *last_line(const char *path)
-{
-    vb_autofd int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    off_t end = fd >= 0 ? lseek(fd, 0, SEEK_END) : -1;
-    char bytes[LOG_TAIL];
-    ssize_t size = end > 0 ? pread(fd, bytes, sizeof bytes, MAX(end - LOG_TAIL, 0)) : 0;
-    g_autofree char *text = g_utf8_make_valid(bytes, MAX(size, 0));
-    g_strstrip(text);
-    const char *newline = strrchr(text, '\n');
-
-    return vb_error_line(newline ? newline + 1 : text);
-}
-
 static void tell_end(VbDnsmasqProcess *self, const GError *error)
 {
     stop_timer(self);
@@ -103,10 +100,11 @@ static void tell_end(VbDnsmasqProcess *self, const GError *error)
     self->events.ended(error, self->user_data);
 }
 
-static void on_ended(VbProcess *process, const char *how, gpointer data)
+static void on_last_words(GObject *source, GAsyncResult *result, gpointer data)
 {
     VbDnsmasqProcess *self = data;
-    g_autofree char *line = last_line(self->log_path);
+    g_autofree char *words = g_task_propagate_pointer(G_TASK(result), NULL);
+    g_autofree char *line = vb_error_line(words);
     g_autoptr(GError) error = NULL;
 
     if (self->late)
@@ -115,9 +113,22 @@ static void on_ended(VbProcess *process, const char *how, gpointer data)
     else if (*line)
         g_set_error(&error, VB_ERROR, VB_ERROR_FAILED, "dnsmasq ended: %s", line);
     else
-        g_set_error(&error, VB_ERROR, VB_ERROR_FAILED, "dnsmasq ended%s%s", *how ? ": " : "", how);
+        g_set_error(&error, VB_ERROR, VB_ERROR_FAILED, "dnsmasq ended%s%s", *self->how ? ": " : "",
+                    self->how);
     g_clear_pointer(&self->process, vb_process_free);
-    tell_end(self, error);
+    if (!self->closed)
+        tell_end(self, error);
+    process_unref(self);
+}
+
+static void on_ended(VbProcess *process, const char *how, gpointer data)
+{
+    VbDnsmasqProcess *self = data;
+
+    stop_timer(self);
+    self->how = g_strdup(how);
+    self->by.launcher->last_words(self->by.self, process, self->name, self->log_path,
+                                  g_task_new(NULL, NULL, on_last_words, g_rc_box_acquire(self)));
 }
 
 static gboolean read_pid(const char *path, pid_t *ret_pid)
@@ -173,19 +184,20 @@ static void on_launched(GObject *source, GAsyncResult *result, gpointer data)
     process_unref(self);
 }
 
-VbDnsmasqProcess *vb_dnsmasq_process_launch(const VbLauncher *launcher, gpointer launcher_self,
-                                            const VbDnsmasqPlace *place, const char *const *argv,
-                                            const char *const *env,
+VbDnsmasqProcess *vb_dnsmasq_process_launch(const VbLaunchBy *by, const VbDnsmasqPlace *place,
+                                            const char *const *argv, const char *const *env,
                                             const VbDnsmasqProcessEvents *events,
                                             gpointer user_data)
 {
-    VbDnsmasqProcess *self = process_new(place, events, user_data);
+    VbDnsmasqProcess *self = process_new(by, place, events, user_data);
     GTask *task = g_task_new(NULL, NULL, on_launched, g_rc_box_acquire(self));
     const VbLaunchSpec spec = {
-        .name = "dnsmasq",
+        .name = place->name,
         .argv = argv,
         .env = env,
         .log_path = place->log,
+        .title = "DHCP and DNS of a virtual network",
+        .capabilities = CAPABILITIES,
     };
     GError *error = NULL;
 
@@ -199,7 +211,7 @@ VbDnsmasqProcess *vb_dnsmasq_process_launch(const VbLauncher *launcher, gpointer
         return self;
     }
     start_timer(self, READY_SECONDS);
-    launcher->launch(launcher_self, &spec, task);
+    by->launcher->launch(by->self, &spec, task);
     return self;
 }
 
@@ -230,15 +242,15 @@ static VbProcess *find(const VbDnsmasqPlace *place, pid_t pid, guint64 start_tim
     return process && has_config(process->pid, place->config) ? g_steal_pointer(&process) : NULL;
 }
 
-VbDnsmasqProcess *vb_dnsmasq_process_find(const VbDnsmasqPlace *place, pid_t pid,
-                                          guint64 start_time, const VbDnsmasqProcessEvents *events,
-                                          gpointer user_data)
+VbDnsmasqProcess *vb_dnsmasq_process_find(const VbLaunchBy *by, const VbDnsmasqPlace *place,
+                                          pid_t pid, guint64 start_time,
+                                          const VbDnsmasqProcessEvents *events, gpointer user_data)
 {
     VbProcess *process = find(place, pid, start_time);
 
     if (!process)
         return NULL;
-    VbDnsmasqProcess *self = process_new(place, events, user_data);
+    VbDnsmasqProcess *self = process_new(by, place, events, user_data);
     self->process = process;
     self->ready = TRUE;
     vb_process_watch(process, on_ended, self);
@@ -254,7 +266,8 @@ void vb_dnsmasq_process_free(VbDnsmasqProcess *self)
     g_clear_pointer(&self->watch, vb_file_watch_free);
     if (self->process && !self->ready)
         vb_process_kill(self->process, SIGKILL);
-    g_clear_pointer(&self->process, vb_process_free);
+    if (!self->how) /* who looks for its last words needs it */
+        g_clear_pointer(&self->process, vb_process_free);
     process_unref(self);
 }
 

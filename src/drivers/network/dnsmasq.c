@@ -11,7 +11,8 @@
  *                     by dnsmasq while it is root, and never again, so that its user needs no
  *                     directory to write in
  *     dnsmasq.pid     dnsmasq-process.h; dnsmasq.log: what it said on standard error, which is why
- *                     it did not start. The rest it says to the system's log.
+ *                     it did not start, where its launcher has no log. The rest it says to the
+ *                     system's log.
  *     leases.sock     lease-watch.h; 0600, the user's
  *
  * Called by the network driver. See dnsmasq.h. */
@@ -43,8 +44,7 @@
 typedef enum { OP_NONE, OP_START, OP_ATTACH, OP_UPDATE, OP_STOP } Op;
 
 struct VbDnsmasq {
-    const VbLauncher *launcher;
-    gpointer launcher_self;
+    VbLaunchBy by; /* dnsmasq becomes its user by itself */
     char *lease_helper, *user;
     VbDnsmasqEvents events;
     gpointer user_data;
@@ -93,6 +93,9 @@ static char *in_dir(const char *run_dir, const char *name)
 
 static void place_init(VbDnsmasqPlace *place, const char *run_dir)
 {
+    g_autofree char *id = g_path_get_basename(run_dir);
+
+    place->name = g_strconcat("dnsmasq-", id, NULL);
     place->config = in_dir(run_dir, "dnsmasq.conf");
     place->pid = in_dir(run_dir, "dnsmasq.pid");
     place->log = in_dir(run_dir, "dnsmasq.log");
@@ -100,6 +103,7 @@ static void place_init(VbDnsmasqPlace *place, const char *run_dir)
 
 static void place_clear(VbDnsmasqPlace *place)
 {
+    g_free(place->name);
     g_free(place->config);
     g_free(place->pid);
     g_free(place->log);
@@ -274,9 +278,8 @@ static void launch(VbDnsmasq *self)
     const char *const env[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", socket, NULL};
 
     g_assert(!self->process && !self->pause_timer);
-    self->process =
-        vb_dnsmasq_process_launch(self->launcher, self->launcher_self, &self->place,
-                                  (const char *const *)argv, env, &process_events, self);
+    self->process = vb_dnsmasq_process_launch(&self->by, &self->place, (const char *const *)argv,
+                                              env, &process_events, self);
 }
 
 static void launch_after_pause(VbDnsmasq *self)
@@ -455,7 +458,8 @@ static gboolean attach(VbDnsmasq *self, const VbNetworkDef *def, GKeyFile *recor
         return FALSE;
     vb_lease_watch_read(self->leases);
     self->config = read_files(self);
-    self->process = vb_dnsmasq_process_find(&self->place, pid, start_time, &process_events, self);
+    self->process =
+        vb_dnsmasq_process_find(&self->by, &self->place, pid, start_time, &process_events, self);
     if (!self->process) {
         vb_log_info(NULL, NULL, "Network %s: dnsmasq has ended meanwhile", def->name);
         g_clear_pointer(&self->config, vb_dnsmasq_config_free);
@@ -619,7 +623,8 @@ void vb_dnsmasq_clean(const char *run_dir, GKeyFile *record, const char *group)
     pid_t pid = recorded(record, group, &start_time);
 
     place_init(&place, run_dir);
-    VbDnsmasqProcess *process = vb_dnsmasq_process_find(&place, pid, start_time, &no_events, NULL);
+    VbDnsmasqProcess *process =
+        vb_dnsmasq_process_find(&vb_launch_by_us, &place, pid, start_time, &no_events, NULL);
     if (process)
         vb_process_kill(vb_dnsmasq_process_get(process), SIGKILL);
     vb_dnsmasq_process_free(process);
@@ -650,8 +655,7 @@ VbDnsmasq *vb_dnsmasq_new(const VbDnsmasqOptions *options, const char *run_dir,
 {
     VbDnsmasq *self = g_rc_box_new0(VbDnsmasq);
 
-    self->launcher = options->launcher;
-    self->launcher_self = options->launcher_self;
+    self->by = (VbLaunchBy){options->launcher, options->launcher_self, NULL};
     self->lease_helper = g_strdup(options->lease_helper);
     self->user = g_strdup(options->user);
     self->events = *events;

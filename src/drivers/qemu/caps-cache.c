@@ -31,7 +31,7 @@ typedef struct {
 
 struct VbCapsCache {
     char *directory;
-    VbIdentity *identity;
+    VbLaunchBy by;
     GHashTable *entries; /* path → Entry */
     GCancellable *closing;
 };
@@ -61,7 +61,6 @@ static void cache_clear(gpointer data)
     VbCapsCache *cache = data;
 
     g_free(cache->directory);
-    vb_identity_unref(cache->identity);
     g_hash_table_unref(cache->entries);
     g_object_unref(cache->closing);
 }
@@ -295,19 +294,19 @@ static void on_loaded(GObject *source, GAsyncResult *result, gpointer data)
         remember(lookup);
     else if (g_strcmp0(lookup->known_stamp, lookup->stamp) != 0) {
         vb_log_info(NULL, NULL, "%s is asked for its capabilities", lookup->emulator);
-        vb_caps_probe_async(lookup->emulator, lookup->cache->identity, VB_CAPS_PROBE_TIMEOUT_MS,
+        vb_caps_probe_async(lookup->emulator, &lookup->cache->by, VB_CAPS_PROBE_TIMEOUT_MS,
                             lookup->cache->closing, on_probed, g_atomic_rc_box_acquire(lookup));
         return;
     }
     answer(lookup, NULL);
 }
 
-VbCapsCache *vb_caps_cache_new(const char *directory, VbIdentity *identity)
+VbCapsCache *vb_caps_cache_new(const char *directory, const VbLaunchBy *by)
 {
     VbCapsCache *cache = g_rc_box_new0(VbCapsCache);
 
     cache->directory = g_strdup(directory);
-    cache->identity = identity ? vb_identity_ref(identity) : NULL;
+    cache->by = by ? *by : vb_launch_by_us;
     cache->entries = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, entry_free);
     cache->closing = g_cancellable_new();
     return cache;

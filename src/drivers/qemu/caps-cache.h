@@ -9,13 +9,13 @@
 #include <gio/gio.h>
 
 #include "caps.h"
-#include "identity.h"
+#include "launcher.h"
 
 typedef struct VbCapsCache VbCapsCache;
 
-/* `directory` is made when something is to be stored in it. Emulators are asked as `identity`,
- * NULL: as who we are. */
-VbCapsCache *vb_caps_cache_new(const char *directory, VbIdentity *identity);
+/* `directory` is made when something is to be stored in it. Who `by`
+ * names, NULL: a child, as who we are, outlives it. */
+VbCapsCache *vb_caps_cache_new(const char *directory, const VbLaunchBy *by);
 /* Ends running probes; whoever waits for one gets G_IO_ERROR_CANCELLED. */
 void vb_caps_cache_free(VbCapsCache *cache);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VbCapsCache, vb_caps_cache_free)

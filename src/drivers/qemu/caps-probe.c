@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * One probe of one emulator: a child, a monitor, the queries all at once. The monitor's deadline is
- * the probe's; whatever way it ends, `disconnected` or the last reply concludes it once. */
+ * One probe of one emulator: a process, a monitor, the queries all at once. The monitor's deadline
+ * is the probe's. The last reply concludes it; when the monitor fails, the end of the process,
+ * which says why, and which is killed when it does not come soon. */
 #include "caps-probe.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 
 #include "caps.h"
@@ -12,12 +14,16 @@
 #include "qmp-client.h"
 
 #define MONITOR_FD 3
-#define STDERR_SIZE 4096 /* of what a failing emulator says, this much is looked at */
+#define END_MS 1000 /* for a process whose monitor failed */
 
 typedef struct {
     char *emulator;
-    gint64 deadline; /* monotonic, µs */
-    GSubprocess *process;
+    gint64 deadline;    /* monotonic, µs */
+    GCancellable *stop; /* kills the process */
+    int words;          /* a pipe of what it says */
+    gboolean ended;     /* the launch is over */
+    GError *launch;     /* how it failed */
+    GSource *timer;
     VbQmp *qmp;
     JsonObject *replies;
     guint outstanding; /* queries without a reply yet */
@@ -30,13 +36,22 @@ typedef struct {
     const char *query;
 } Question;
 
+static void stop_timer(Probe *probe)
+{
+    if (probe->timer) {
+        g_source_destroy(probe->timer);
+        g_clear_pointer(&probe->timer, g_source_unref);
+    }
+}
+
 static void probe_free(gpointer data)
 {
     Probe *probe = data;
 
-    if (probe->process)
-        g_subprocess_force_exit(probe->process);
-    g_clear_object(&probe->process);
+    stop_timer(probe);
+    g_object_unref(probe->stop);
+    vb_clear_fd(&probe->words);
+    g_clear_error(&probe->launch);
     vb_qmp_free(probe->qmp);
     json_object_unref(probe->replies);
     g_clear_error(&probe->failure);
@@ -44,48 +59,76 @@ static void probe_free(gpointer data)
     g_free(probe);
 }
 
-/* The last line that the child has written to its standard error, or NULL. It may have ended or
- * not; only what is there is read. */
-static char *last_words(Probe *probe)
+static gboolean is_timeout(const GError *error)
 {
-    GInputStream *pipe = g_subprocess_get_stderr_pipe(probe->process);
-    g_autofree char *text = g_malloc0(STDERR_SIZE);
-    g_autofree char *valid = NULL;
-    gssize n = g_pollable_input_stream_read_nonblocking(G_POLLABLE_INPUT_STREAM(pipe), text,
-                                                        STDERR_SIZE - 1, NULL, NULL);
-    char *newline;
-
-    if (n <= 0)
-        return NULL;
-    valid = g_strchomp(g_utf8_make_valid(text, n));
-    newline = strrchr(valid, '\n');
-    return *valid ? g_strdup(newline ? newline + 1 : valid) : NULL;
+    return g_error_matches(error, VB_ERROR, VB_ERROR_TIMEOUT);
 }
 
-static void conclude(GTask *task)
+/* Once, with what there is: the replies or the failure. */
+static void answer(GTask *task)
 {
     Probe *probe = g_task_get_task_data(task);
     g_autoptr(GError) failure = g_steal_pointer(&probe->failure);
+    g_autofree char *words = vb_last_words_take(probe->words);
+    const char *why = *words          ? words
+                      : probe->launch ? probe->launch->message
+                      : failure       ? failure->message
+                                      : "";
 
-    if (g_task_get_completed(task) || !probe->qmp)
-        return;
-    if (failure && failure->domain == VB_ERROR && failure->code == VB_ERROR_TIMEOUT) {
+    if (!failure)
+        g_task_return_pointer(task, json_object_ref(probe->replies),
+                              (GDestroyNotify)json_object_unref);
+    else if (is_timeout(failure))
         g_task_return_new_error(task, VB_ERROR, VB_ERROR_TIMEOUT,
                                 "The emulator %s did not answer in time; is it QEMU?",
                                 probe->emulator);
-    } else if (failure && failure->domain == VB_ERROR) {
-        g_autofree char *words = last_words(probe);
+    else if (failure->domain == VB_ERROR)
         g_task_return_new_error(task, VB_ERROR, VB_ERROR_HYPERVISOR,
-                                "The emulator %s cannot be used: %s", probe->emulator,
-                                words ? words : failure->message);
-    } else if (failure) {
+                                "The emulator %s cannot be used: %s", probe->emulator, why);
+    else
         g_task_return_error(task, g_steal_pointer(&failure));
-    } else {
-        g_task_return_pointer(task, json_object_ref(probe->replies),
-                              (GDestroyNotify)json_object_unref);
-    }
-    g_subprocess_force_exit(probe->process);
+    g_cancellable_cancel(probe->stop);
+}
+
+static gboolean on_time_over(gpointer data)
+{
+    Probe *probe = data;
+
+    g_cancellable_cancel(probe->stop);
+    return G_SOURCE_REMOVE;
+}
+
+/* The monitor has done what it will do. */
+static void conclude(GTask *task)
+{
+    Probe *probe = g_task_get_task_data(task);
+
+    if (!probe->qmp)
+        return;
     g_clear_pointer(&probe->qmp, vb_qmp_free);
+    if (!probe->failure || probe->failure->domain != VB_ERROR || is_timeout(probe->failure) ||
+        probe->ended) {
+        answer(task);
+        return;
+    }
+    probe->timer = g_timeout_source_new(END_MS);
+    g_source_set_callback(probe->timer, on_time_over, probe, NULL);
+    g_source_attach(probe->timer, g_task_get_context(task));
+}
+
+static void on_process_over(GObject *source, GAsyncResult *result, gpointer data)
+{
+    g_autoptr(GTask) task = data;
+    Probe *probe = g_task_get_task_data(task);
+
+    stop_timer(probe);
+    probe->ended = TRUE;
+    g_task_propagate_pointer(G_TASK(result), &probe->launch);
+    /* Its own failure is of no interest when it was killed. */
+    if (g_error_matches(probe->launch, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+        g_clear_error(&probe->launch);
+    if (!probe->qmp && probe->failure)
+        answer(task);
 }
 
 static void on_reply(GObject *source, GAsyncResult *result, gpointer data)
@@ -139,10 +182,11 @@ static void on_started(GObject *source, GAsyncResult *result, gpointer data)
     ask(task, "quit");
 }
 
-static GSubprocess *spawn(const char *emulator, const VbIdentity *identity, int *monitor,
-                          GError **error)
+static void launch(GTask *task, const VbLaunchBy *by, int monitor, int words)
 {
-    const char *const argv[] = {emulator,
+    Probe *probe = g_task_get_task_data(task);
+    static const char *const env[] = {"LC_ALL=C", NULL};
+    const char *const argv[] = {probe->emulator,
                                 "-S",
                                 "-no-user-config",
                                 "-nodefaults",
@@ -155,45 +199,57 @@ static GSubprocess *spawn(const char *emulator, const VbIdentity *identity, int 
                                 "-mon",
                                 "chardev=monitor,mode=control",
                                 NULL};
-    g_auto(GStrv) command = vb_identity_command(identity, argv);
-    g_autoptr(GSubprocessLauncher) launcher = g_subprocess_launcher_new(
-        G_SUBPROCESS_FLAGS_STDOUT_SILENCE | G_SUBPROCESS_FLAGS_STDERR_PIPE);
+    static guint n_launched;
+    g_autofree char *name = g_strdup_printf("qemu-probe-%u", n_launched++);
+    const VbLaunchSpec spec = {
+        .kind = VB_LAUNCH_ENDS,
+        .name = name,
+        .argv = argv,
+        .env = env,
+        .fds = &monitor,
+        .n_fds = 1,
+        .output = words,
+        .identity = by->identity,
+        .title = "Ask an emulator what it can do",
+    };
 
-    g_subprocess_launcher_take_fd(launcher, vb_steal_fd(monitor), MONITOR_FD);
-    return g_subprocess_launcher_spawnv(launcher, (const char *const *)command, error);
+    by->launcher->launch(by->self, &spec,
+                         g_task_new(NULL, probe->stop, on_process_over, g_object_ref(task)));
 }
 
-void vb_caps_probe_async(const char *emulator, const VbIdentity *identity, guint timeout_ms,
+void vb_caps_probe_async(const char *emulator, const VbLaunchBy *by, guint timeout_ms,
                          GCancellable *cancellable, GAsyncReadyCallback callback,
                          gpointer user_data)
 {
     static const VbQmpCallbacks callbacks = {NULL, NULL};
     g_autoptr(GTask) task = g_task_new(NULL, cancellable, callback, user_data);
-    g_autoptr(GError) error = NULL;
-    Probe *probe = g_new0(Probe, 1);
-    vb_autofd int ours = -1;
-    vb_autofd int theirs = -1;
-    int pair[2];
+    Probe *probe;
+    vb_autofd int ours = -1, theirs = -1, words = -1;
+    int pair[2] = {-1, -1}, pipe[2] = {-1, -1};
 
     g_task_set_source_tag(task, vb_caps_probe_async);
+    if (g_task_return_error_if_cancelled(task)) /* whoever launches may be gone */
+        return;
+    probe = g_new0(Probe, 1);
     g_task_set_task_data(task, probe, probe_free);
     probe->emulator = g_strdup(emulator);
     probe->deadline = g_get_monotonic_time() + (gint64)timeout_ms * 1000;
     probe->replies = json_object_new();
+    probe->stop = g_cancellable_new();
+    probe->words = -1;
 
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
-        g_task_return_new_error(task, VB_ERROR, VB_ERROR_FAILED, "No socket pair for a monitor: %s",
+    gboolean made = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0 &&
+                    pipe2(pipe, O_CLOEXEC) == 0;
+    ours = pair[0];
+    theirs = pair[1];
+    probe->words = pipe[0];
+    words = pipe[1];
+    if (!made) {
+        g_task_return_new_error(task, VB_ERROR, VB_ERROR_FAILED, "No monitor for a probe: %s",
                                 g_strerror(errno));
         return;
     }
-    ours = pair[0];
-    theirs = pair[1];
-    probe->process = spawn(emulator, identity, &theirs, &error);
-    if (!probe->process) {
-        g_task_return_new_error(task, VB_ERROR, VB_ERROR_HYPERVISOR,
-                                "The emulator %s cannot be used: %s", emulator, error->message);
-        return;
-    }
+    launch(task, by ? by : &vb_launch_by_us, theirs, words);
     probe->qmp = vb_qmp_new(vb_steal_fd(&ours), &callbacks, NULL);
     vb_qmp_start_async(probe->qmp, timeout_ms, cancellable, on_started, g_steal_pointer(&task));
 }

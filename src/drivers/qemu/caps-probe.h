@@ -8,14 +8,14 @@
 #include <gio/gio.h>
 #include <json-glib/json-glib.h>
 
-#include "identity.h"
+#include "launcher.h"
 
 #define VB_CAPS_PROBE_TIMEOUT_MS 10000u
 
-/* Never blocks; the child is killed when it has answered, failed or let `timeout_ms` pass, and
- * always reaped. It runs as `identity`, where NULL is who we are. Errors: VB_ERROR_HYPERVISOR,
+/* Never blocks; the process is killed when it has answered, failed or let `timeout_ms` pass. `by`
+ * NULL: a child, as who we are. Errors: VB_ERROR_HYPERVISOR,
  * VB_ERROR_TIMEOUT; both name the emulator. */
-void vb_caps_probe_async(const char *emulator, const VbIdentity *identity, guint timeout_ms,
+void vb_caps_probe_async(const char *emulator, const VbLaunchBy *by, guint timeout_ms,
                          GCancellable *cancellable, GAsyncReadyCallback callback,
                          gpointer user_data);
 

@@ -91,8 +91,8 @@ static void creation_write(GTask *task)
                              creation->size,
                              NULL};
     vb_image_tool_async(creation->backing ? stacked : plain,
-                        creation->gate ? creation->gate->identity : NULL,
-                        g_task_get_cancellable(task), creation_written, g_object_ref(task));
+                        creation->gate ? &creation->gate->by : NULL, g_task_get_cancellable(task),
+                        creation_written, g_object_ref(task));
 }
 
 static void creation_admitted(GObject *source, GAsyncResult *result, gpointer user_data)

@@ -173,7 +173,7 @@ static void ask(const VbDiskSource *image, const VbImageGate *gate, GCancellable
 
     const char *with_format[] = {"info", "-U", "--output=json", "-f", format, text, NULL};
     const char *without[] = {"info", "-U", "--output=json", text, NULL};
-    vb_image_tool_async(format ? with_format : without, gate ? gate->identity : NULL, cancellable,
+    vb_image_tool_async(format ? with_format : without, gate ? &gate->by : NULL, cancellable,
                         callback, user_data);
 }
 

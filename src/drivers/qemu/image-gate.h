@@ -7,11 +7,12 @@
 
 #include "disk-def.h"
 #include "file-access.h"
+#include "launcher.h"
 
 #include <gio/gio.h>
 
 typedef struct {
-    const VbIdentity *identity; /* who qemu-img runs as; NULL: as who we are */
+    VbLaunchBy by;       /* who launches qemu-img */
     VbFileBounds bounds; /* image directories: no header of an image in one leads out of it */
     /* Before an image is opened: makes that possible, for reading or writing, or refuses. Its chain
      * is not looked at. Returns a boolean on the task (transfer full). */

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Runs the helper under a time limit. The verdict waits for the helper's words or the clock, never
- * for its death: a process that hangs in the kernel dies when the kernel lets it, and GSubprocess
- * reaps it then. */
+ * Runs the helper under a time limit. The verdict waits for the helper's end or the clock; what a
+ * cancelled launch has started is not waited for: a process that hangs in the kernel dies when the
+ * kernel lets it. */
 #include "kvm-probe.h"
 
-#include <string.h>
+#include <fcntl.h>
 
 #include "error.h"
+#include "fd.h"
 
 struct VbKvmProbe {
     char *helper;
-    VbIdentity *identity;
-    gboolean known;
+    VbLaunchBy by;
+    gboolean asked, known;
     char *reason; /* why KVM does not work; NULL when it does, or when not known yet */
-    GSubprocess *process;
-    GCancellable *enough; /* no longer listening to the helper */
+    int words;    /* a pipe of what the helper says */
+    GCancellable *enough;
     GSource *timer;
     GPtrArray *waiters; /* GTask */
 };
@@ -25,9 +26,8 @@ static void probe_clear(gpointer data)
     VbKvmProbe *probe = data;
 
     g_free(probe->helper);
-    vb_identity_unref(probe->identity);
     g_free(probe->reason);
-    g_clear_object(&probe->process);
+    vb_clear_fd(&probe->words);
     g_object_unref(probe->enough);
     g_ptr_array_unref(probe->waiters);
 }
@@ -58,68 +58,72 @@ static void conclude(VbKvmProbe *probe, char *reason)
         answer(probe, waiters->pdata[i]);
 }
 
-static void stop_helper(VbKvmProbe *probe)
-{
-    if (probe->process)
-        g_subprocess_force_exit(probe->process);
-    g_cancellable_cancel(probe->enough);
-}
-
 static gboolean on_time_over(gpointer data)
 {
-    stop_helper(data);
+    VbKvmProbe *probe = data;
+
+    g_cancellable_cancel(probe->enough);
     return G_SOURCE_REMOVE;
 }
 
 static void on_helper_ended(GObject *source, GAsyncResult *result, gpointer data)
 {
     VbKvmProbe *probe = data;
-    GSubprocess *process = G_SUBPROCESS(source);
-    g_autofree char *words = NULL;
+    g_autofree char *words = vb_last_words_take(probe->words);
     g_autoptr(GError) error = NULL;
     char *reason = NULL;
 
     g_source_destroy(probe->timer);
     g_clear_pointer(&probe->timer, g_source_unref);
-    if (!g_subprocess_communicate_utf8_finish(process, result, &words, NULL, &error)) {
-        reason = g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED)
-                     ? g_strdup("the probe's vCPU did not run within 1 s")
-                     : g_strdup(error->message);
-    } else if (!g_subprocess_get_successful(process)) {
-        g_strdelimit(g_strchomp(words), "\r\n", ' ');
-        reason = g_strdup(*words ? words : "the probe ended without a word");
-    }
+    vb_clear_fd(&probe->words);
+    g_task_propagate_pointer(G_TASK(result), &error);
+    if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+        reason = g_strdup("the probe's vCPU did not run within 1 s");
+    else if (error)
+        reason = g_strdup(*words ? words : error->message);
     conclude(probe, reason);
     probe_unref(probe);
 }
 
 static void start_helper(VbKvmProbe *probe)
 {
+    static const char *const env[] = {"LC_ALL=C", NULL};
     g_autoptr(GMainContext) context = g_main_context_ref_thread_default();
     const char *const argv[] = {probe->helper, NULL};
-    g_auto(GStrv) command = vb_identity_command(probe->identity, argv);
-    g_autoptr(GError) error = NULL;
+    int ends[2];
 
-    probe->process = g_subprocess_newv(
-        (const char *const *)command,
-        G_SUBPROCESS_FLAGS_STDOUT_PIPE | G_SUBPROCESS_FLAGS_STDERR_SILENCE, &error);
-    if (!probe->process) {
-        conclude(probe, g_strdup(error->message));
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        conclude(probe, g_strdup(g_strerror(errno)));
         return;
     }
+    vb_autofd int theirs = ends[1];
+    probe->words = ends[0];
+    probe->asked = TRUE;
     probe->timer = g_timeout_source_new(VB_KVM_PROBE_TIMEOUT_MS);
     g_source_set_callback(probe->timer, on_time_over, probe, NULL);
     g_source_attach(probe->timer, context);
-    g_subprocess_communicate_utf8_async(probe->process, NULL, probe->enough, on_helper_ended,
-                                        g_rc_box_acquire(probe));
+
+    const VbLaunchSpec spec = {
+        .kind = VB_LAUNCH_ENDS,
+        .name = "kvm-probe",
+        .argv = argv,
+        .env = env,
+        .output = theirs,
+        .identity = probe->by.identity,
+        .title = "See whether KVM works",
+    };
+    probe->by.launcher->launch(
+        probe->by.self, &spec,
+        g_task_new(NULL, probe->enough, on_helper_ended, g_rc_box_acquire(probe)));
 }
 
-VbKvmProbe *vb_kvm_probe_new(const char *helper, VbIdentity *identity)
+VbKvmProbe *vb_kvm_probe_new(const char *helper, const VbLaunchBy *by)
 {
     VbKvmProbe *probe = g_rc_box_new0(VbKvmProbe);
 
     probe->helper = g_strdup(helper);
-    probe->identity = identity ? vb_identity_ref(identity) : NULL;
+    probe->by = by ? *by : vb_launch_by_us;
+    probe->words = -1;
     probe->enough = g_cancellable_new();
     probe->waiters = g_ptr_array_new_with_free_func(g_object_unref);
     return probe;
@@ -129,7 +133,7 @@ void vb_kvm_probe_free(VbKvmProbe *probe)
 {
     if (!probe)
         return;
-    stop_helper(probe);
+    g_cancellable_cancel(probe->enough);
     probe_unref(probe);
 }
 
@@ -143,7 +147,7 @@ void vb_kvm_probe_ask_async(VbKvmProbe *probe, GAsyncReadyCallback callback, gpo
         return;
     }
     g_ptr_array_add(probe->waiters, g_steal_pointer(&task));
-    if (!probe->process)
+    if (!probe->asked)
         start_helper(probe);
 }
 

@@ -8,14 +8,15 @@
 
 #include <gio/gio.h>
 
-#include "identity.h"
+#include "launcher.h"
 
 typedef struct VbKvmProbe VbKvmProbe;
 
 #define VB_KVM_PROBE_TIMEOUT_MS 1000u
 
-/* `helper` is the path of virtbus-kvm-probe; it runs as `identity`, NULL: as who we are. */
-VbKvmProbe *vb_kvm_probe_new(const char *helper, VbIdentity *identity);
+/* `helper` is the path of virtbus-kvm-probe. Who `by` names
+ * outlives the probe; NULL: a child, as who we are. */
+VbKvmProbe *vb_kvm_probe_new(const char *helper, const VbLaunchBy *by);
 /* Kills a running helper; whoever waits for it hears that KVM does not work. */
 void vb_kvm_probe_free(VbKvmProbe *probe);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VbKvmProbe, vb_kvm_probe_free)

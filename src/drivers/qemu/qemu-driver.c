@@ -46,9 +46,10 @@ gpointer vb_qemu_driver_new(VbHost *host, const VbQemuDriverOptions *options)
     if (!vb_identity_resolve(options->user, &driver->identity, &driver->no_identity))
         vb_log_warning(NULL, NULL, "%s", driver->no_identity->message);
     driver->access = vb_access_new(access, driver->identity, vb_host_image_directories(host));
-    driver->caps = vb_caps_cache_new(cache, driver->identity);
+    driver->by = (VbLaunchBy){driver->launcher, driver->launcher_self, driver->identity};
+    driver->caps = vb_caps_cache_new(cache, &driver->by);
     driver->images = vb_image_known_new();
-    driver->kvm = vb_kvm_probe_new(options->kvm_probe_path, driver->identity);
+    driver->kvm = vb_kvm_probe_new(options->kvm_probe_path, &driver->by);
     driver->vms = g_ptr_array_new();
     driver->spice_port = 5900;
     driver->begin_source = g_idle_add(on_begin, driver);

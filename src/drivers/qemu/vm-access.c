@@ -87,7 +87,7 @@ static void admit(gpointer self, const VbDiskSource *image, gboolean write, GTas
                           on_admitted, task);
 }
 
-VbVmAccess *vb_vm_access_new(VbAccess *access, VbDomain *domain)
+VbVmAccess *vb_vm_access_new(VbAccess *access, VbDomain *domain, const VbLaunchBy *by)
 {
     VbVmAccess *own = g_new0(VbVmAccess, 1);
 
@@ -95,7 +95,7 @@ VbVmAccess *vb_vm_access_new(VbAccess *access, VbDomain *domain)
     own->domain = domain;
     own->owner = vb_domain_info(domain)->id;
     own->gate = (VbImageGate){
-        .identity = vb_access_identity(access),
+        .by = *by,
         .bounds = vb_access_bounds(access),
         .admit = admit,
         .self = own,
@@ -114,7 +114,7 @@ void vb_vm_access_free(VbVmAccess *access)
 
 const VbImageGate *vb_vm_access_gate(const VbVmAccess *access)
 {
-    return access->gate.identity || access->gate.bounds ? &access->gate : NULL;
+    return access->gate.by.identity || access->gate.bounds ? &access->gate : NULL;
 }
 
 VbFileBounds vb_vm_access_bounds(const VbVmAccess *access)
@@ -124,7 +124,7 @@ VbFileBounds vb_vm_access_bounds(const VbVmAccess *access)
 
 const VbIdentity *vb_vm_access_identity(const VbVmAccess *access)
 {
-    return access->gate.identity;
+    return access->gate.by.identity;
 }
 
 /* ---- several ----------------------------------------------------------------------------------

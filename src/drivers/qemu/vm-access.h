@@ -13,8 +13,8 @@
 
 typedef struct VbVmAccess VbVmAccess;
 
-/* `domain` is borrowed, and active. */
-VbVmAccess *vb_vm_access_new(VbAccess *access, VbDomain *domain);
+/* `domain` is borrowed, and active; `by` is copied. */
+VbVmAccess *vb_vm_access_new(VbAccess *access, VbDomain *domain, const VbLaunchBy *by);
 /* Leaves everything as it is. */
 void vb_vm_access_free(VbVmAccess *access);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VbVmAccess, vb_vm_access_free)

@@ -102,6 +102,7 @@ static void launch(GTask *task, const VbQemuVm *vm, const VbInterfaceDef *interf
         g_strdup_printf("domain '%s': interface %s: passt", info->name, interface->info.alias);
     g_autofree char *log_path = g_build_filename(vb_domain_run_dir(vm->domain), log_name, NULL);
     VbLaunchSpec spec = {
+        .kind = VB_LAUNCH_FORKS,
         .name = name,
         .argv = (const char *const *)argv,
         .env = env,
@@ -110,7 +111,6 @@ static void launch(GTask *task, const VbQemuVm *vm, const VbInterfaceDef *interf
         .log_path = log_path,
         .identity = driver->identity,
         .domain = info->uuid,
-        .forks = TRUE,
         .namespaces = TRUE,
     };
     round->n_starting++;

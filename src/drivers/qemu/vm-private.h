@@ -16,6 +16,7 @@ struct VbQemuDriver {
     const VbLauncher *launcher;
     gpointer launcher_self;
     VbIdentity *identity; /* who QEMU runs as; NULL: as who we are */
+    VbLaunchBy by;        /* all three */
     GError *no_identity;  /* … or why that cannot be */
     VbAccess *access;
     guint begin_source; /* see vb_qemu_driver_new() */

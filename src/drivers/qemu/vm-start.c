@@ -4,8 +4,9 @@
  * which ends by calling next() or fail(). Until the last one nothing is announced; a start that
  * fails or is pre-empted kills what it has launched, and its task returns when that has really
  * ended (vb_qemu_vm_over()). */
-#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -255,38 +256,44 @@ static void step_access(VbQemuStart *start)
                              start->cancellable, on_access, hold(start));
 }
 
-/* Is the port free on that address? QEMU itself binds it a moment later; a race that is lost makes
- * the start fail with QEMU's message. */
-static gboolean is_port_free(const char *address, guint16 port)
+/* Does somebody listen on the port, on any address, as far as this table of the kernel's says?
+ * Each line is "index: address:port address:port state …", in hexadecimal. */
+static gboolean is_listened_on(const char *table, guint16 port)
 {
-    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(port)};
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-    gboolean is_v6 = inet_pton(AF_INET6, address, &v6.sin6_addr) == 1;
+    g_autofree char *text = NULL;
 
-    if (!is_v6 && inet_pton(AF_INET, address, &v4.sin_addr) != 1)
-        v4.sin_addr.s_addr = htonl(INADDR_ANY); /* a name: what is free everywhere is free there */
-    vb_autofd int fd = socket(is_v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int reuse = 1;
-    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof reuse) != 0)
-        return FALSE;
-    return is_v6 ? bind(fd, (struct sockaddr *)&v6, sizeof v6) == 0
-                 : bind(fd, (struct sockaddr *)&v4, sizeof v4) == 0;
+    if (!g_file_get_contents(table, &text, NULL, NULL))
+        return FALSE; /* no such protocol */
+    for (const char *line = strchr(text, '\n'); line; line = strchr(line + 1, '\n')) {
+        guint local, state;
+        if (sscanf(line, " %*u: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x", &local, &state) == 2 &&
+            local == port && state == TCP_LISTEN)
+            return TRUE;
+    }
+    return FALSE;
+}
+
+/* QEMU itself binds it a moment later; a race that is lost makes the start fail with its message.
+ * Asked in this way because the daemon has no Internet sockets of its own. */
+static gboolean is_port_free(guint16 port)
+{
+    return !is_listened_on("/proc/self/net/tcp", port) &&
+           !is_listened_on("/proc/self/net/tcp6", port);
 }
 
 /* VNC looks for a port by itself, SPICE does not. */
 static gboolean choose_spice_port(VbQemuDriver *driver, VbGraphicsDef *graphics, GError **error)
 {
-    const char *address = graphics->address ? graphics->address : "127.0.0.1";
-
     for (guint i = 0; i < N_PORTS; i++) {
         guint16 port = driver->spice_port;
         driver->spice_port = port + 1 < FIRST_PORT + N_PORTS ? port + 1 : FIRST_PORT;
-        if (is_port_free(address, port)) {
+        if (is_port_free(port)) {
             graphics->port = port;
             return TRUE;
         }
     }
-    g_set_error(error, VB_ERROR, VB_ERROR_FAILED, "No port is free for SPICE on %s", address);
+    g_set_error(error, VB_ERROR, VB_ERROR_FAILED, "No port from %u to %u is free for SPICE",
+                FIRST_PORT, FIRST_PORT + N_PORTS - 1);
     return FALSE;
 }
 

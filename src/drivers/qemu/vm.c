@@ -59,7 +59,7 @@ VbQemuVm *vb_qemu_vm_new(VbQemuDriver *driver, VbDomain *domain)
 
     vm->driver = driver;
     vm->domain = domain;
-    vm->access = vb_vm_access_new(driver->access, domain);
+    vm->access = vb_vm_access_new(driver->access, domain, &driver->by);
     vm->run_dir = vb_paths_qemu_run(vb_host_paths(driver->host), vb_domain_info(domain)->uuid);
     vm->priv = g_new0(VbQemuVmPrivate, 1);
     vm->priv->destroys = g_ptr_array_new_with_free_func(g_object_unref);

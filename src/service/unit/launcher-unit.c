@@ -37,6 +37,7 @@ struct VbUnitLauncher {
     gboolean session;
     sd_bus *bus;          /* NULL: not attached */
     gboolean managed;     /* there is a manager on it */
+    gboolean was_managed; /* there has been one, which left us no right to be another user */
     gboolean subscribed;  /* it tells us of units that are removed */
     sd_bus_slot *removed; /* JobRemoved, for all launches */
     sd_bus_slot *owner;   /* NameOwnerChanged of the manager */
@@ -56,7 +57,9 @@ typedef struct {
     GTask *task;
     char *unit, *what;
     char *domain, *machine;
-    gboolean forks;
+    VbLaunchKind kind;
+    gboolean silent;      /* its words are somebody else's */
+    GSource *cancelled;   /* or NULL */
     gint64 begun;         /* real time */
     sd_bus_message *call; /* StartTransientUnit */
     sd_bus_slot *slot;    /* the reply that it waits for */
@@ -65,12 +68,18 @@ typedef struct {
     GSource *timer;       /* … for so long */
 } Launch;
 
+static void clear_source(GSource **source)
+{
+    if (*source != NULL)
+        g_source_destroy(*source);
+    g_clear_pointer(source, g_source_unref);
+}
+
 static void launch_free(Launch *launch)
 {
     g_ptr_array_remove_fast(launch->launcher->launches, launch);
-    if (launch->timer != NULL)
-        g_source_destroy(launch->timer);
-    g_clear_pointer(&launch->timer, g_source_unref);
+    clear_source(&launch->timer);
+    clear_source(&launch->cancelled);
     sd_bus_slot_unref(launch->slot);
     sd_bus_slot_unref(launch->watch);
     sd_bus_message_unref(launch->call);
@@ -102,6 +111,7 @@ static void fail_errno(Launch *launch, int r)
 typedef struct {
     GTask *task;
     char *what;
+    const char *how;
 } Ended;
 
 static void on_ended_words(GObject *source, GAsyncResult *result, gpointer data)
@@ -109,8 +119,8 @@ static void on_ended_words(GObject *source, GAsyncResult *result, gpointer data)
     Ended *ended = data;
     g_autofree char *words = g_task_propagate_pointer(G_TASK(result), NULL);
 
-    g_task_return_new_error(ended->task, VB_ERROR, VB_ERROR_FAILED, "%s ended at once%s%s",
-                            ended->what, *words ? ": " : "", words);
+    g_task_return_new_error(ended->task, VB_ERROR, VB_ERROR_FAILED, "%s %s%s%s", ended->what,
+                            ended->how, *words ? ": " : "", words);
     g_object_unref(ended->task);
     g_free(ended->what);
     g_free(ended);
@@ -118,10 +128,18 @@ static void on_ended_words(GObject *source, GAsyncResult *result, gpointer data)
 
 static void fail_ended(Launch *launch)
 {
-    Ended *ended = g_new0(Ended, 1);
+    const char *how = launch->kind == VB_LAUNCH_STAYS ? "ended at once" : "failed";
 
+    if (launch->silent) {
+        g_task_return_new_error(launch->task, VB_ERROR, VB_ERROR_FAILED, "%s %s", launch->what,
+                                how);
+        launch_free(launch);
+        return;
+    }
+    Ended *ended = g_new0(Ended, 1);
     ended->task = g_object_ref(launch->task);
     ended->what = g_strdup(launch->what);
+    ended->how = how;
     vb_journal_tail_async(launch->unit, launch->begun, launch->launcher->session, on_ended_words,
                           ended);
     launch_free(launch);
@@ -172,8 +190,8 @@ static int on_main_pid(sd_bus_message *reply, void *data, sd_bus_error *ret_erro
     return 0;
 }
 
-/* It is in the background, and nobody's. */
-static void succeed_forked(Launch *launch)
+/* It is in the background, and nobody's; or it has done its work. */
+static void succeed(Launch *launch)
 {
     unref_unit(launch);
     g_task_return_pointer(launch->task, NULL, NULL);
@@ -213,8 +231,8 @@ static int on_job_removed(sd_bus_message *signal, void *data, sd_bus_error *ret_
         if (!g_str_equal(result, "done")) {
             unref_unit(launch);
             fail_ended(launch);
-        } else if (launch->forks) {
-            succeed_forked(launch);
+        } else if (launch->kind != VB_LAUNCH_STAYS) {
+            succeed(launch);
         } else {
             ask_main_pid(launch);
         }
@@ -379,6 +397,33 @@ static gboolean can_execute(const char *program, GError **error)
            vb_fail(error, VB_ERROR_FAILED, "Cannot execute %s: %s", program, g_strerror(reason));
 }
 
+/* Its stop is a kill (unit-properties.c), and comes to the manager after its start. */
+static gboolean on_cancelled(GCancellable *cancellable, gpointer data)
+{
+    Launch *launch = data;
+    int r = sd_bus_call_method_async(launch->launcher->bus, NULL, SYSTEMD_NAME, SYSTEMD_PATH,
+                                     SYSTEMD_MANAGER, "StopUnit", NULL, NULL, "ss", launch->unit,
+                                     "replace");
+
+    if (r < 0)
+        vb_log_debug(NULL, NULL, "StopUnit: %s", g_strerror(-r));
+    unref_unit(launch);
+    g_task_return_error_if_cancelled(launch->task);
+    launch_free(launch);
+    return G_SOURCE_REMOVE;
+}
+
+static void watch_cancellable(Launch *launch)
+{
+    GCancellable *cancellable = g_task_get_cancellable(launch->task);
+
+    if (launch->kind != VB_LAUNCH_ENDS || cancellable == NULL)
+        return;
+    launch->cancelled = g_cancellable_source_new(cancellable);
+    g_source_set_callback(launch->cancelled, G_SOURCE_FUNC(on_cancelled), launch, NULL);
+    g_source_attach(launch->cancelled, g_main_context_get_thread_default());
+}
+
 static void launch_unit(gpointer self, const VbLaunchSpec *spec, GTask *task)
 {
     VbUnitLauncher *launcher = self;
@@ -388,6 +433,12 @@ static void launch_unit(gpointer self, const VbLaunchSpec *spec, GTask *task)
     sd_bus_message *call = NULL;
     vb_autofd int input = -1;
 
+    if (!launcher->managed && launcher->was_managed) {
+        g_task_return_new_error(task, VB_ERROR, VB_ERROR_FAILED,
+                                "The service manager, which starts %s, is not on the bus now",
+                                unit);
+        return;
+    }
     if (!launcher->managed) {
         vb_launcher_detached.launch(NULL, spec, g_steal_pointer(&owned));
         return;
@@ -407,10 +458,12 @@ static void launch_unit(gpointer self, const VbLaunchSpec *spec, GTask *task)
     launch->what = g_path_get_basename(spec->argv[0]);
     launch->domain = g_strdup(spec->domain);
     launch->machine = g_strdup(spec->machine);
-    launch->forks = spec->forks;
+    launch->kind = spec->kind;
+    launch->silent = spec->output != 0;
     launch->begun = g_get_real_time();
     launch->call = call;
     g_ptr_array_add(launcher->launches, launch);
+    watch_cancellable(launch);
     start_unit(launch);
 }
 
@@ -480,6 +533,7 @@ VbUnitLauncher *vb_unit_launcher_new(const char *helper, gboolean session)
 static void set_manager(VbUnitLauncher *launcher, const char *name)
 {
     launcher->managed = name != NULL;
+    launcher->was_managed |= launcher->managed;
     launcher->subscribed = FALSE;
     if (launcher->manager != NULL)
         launcher->manager(name, launcher->data);

@@ -3,7 +3,7 @@
  * The launcher for a bus with a service manager: each process is a transient service of its own,
  * `virtbus-<name>.service` in virtbus.slice, which has nothing of the daemon's sandbox and outlives
  * it; its output goes to the journal. daemon.c makes one and attaches it to the daemon's bus. On a
- * bus without a manager it launches detached. */
+ * bus without a manager it launches detached; while one that was there is away, not at all. */
 #pragma once
 
 #include <systemd/sd-bus.h>
@@ -28,8 +28,8 @@ typedef void (*VbUnitStopping)(gboolean stopping, gpointer data);
 /* Asks the manager; FALSE where there is none. From the main loop, not before this returned; never
  * after vb_unit_launcher_detach(). */
 void vb_unit_launcher_ask_stopping(VbUnitLauncher *launcher, VbUnitStopping answer, gpointer data);
-/* Launches under way end with G_IO_ERROR_CANCELLED; what they started may run. Before the bus goes;
- * everything is launched detached after it. Accepts NULL. */
+/* Launches under way end with G_IO_ERROR_CANCELLED; what they started may run. Before the bus goes.
+ * Accepts NULL. */
 void vb_unit_launcher_detach(VbUnitLauncher *launcher);
 /* Accepts NULL. */
 void vb_unit_launcher_free(VbUnitLauncher *launcher);

@@ -6,11 +6,14 @@
 #include "unit-properties.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #define SLICE "virtbus.slice"
 #define DAEMON_UNIT "virtbusd.service"
 #define UMASK 0077u
+#define WORK_USEC                                                                                  \
+    (60 * G_GUINT64_CONSTANT(1000000)) /* for one that ends: whoever waits gives up before */
 #define MAX_FILES G_GUINT64_CONSTANT(65536)
 
 #define PUT(...)                                                                                   \
@@ -65,8 +68,14 @@ static int append_log(sd_bus_message *call, const VbLaunchSpec *spec)
 {
     int r = 0;
 
-    PUT("StandardOutput", "s", "journal");
-    PUT("StandardError", "s", "journal");
+    if (spec->output != 0) {
+        PUT("StandardOutputFileDescriptor", "h", spec->output);
+        PUT("StandardErrorFileDescriptor", "h",
+            spec->messages != 0 ? spec->messages : spec->output);
+    } else {
+        PUT("StandardOutput", "s", "journal");
+        PUT("StandardError", "s", "journal");
+    }
     PUT("SyslogIdentifier", "s", spec->name);
     if (spec->domain != NULL) {
         g_autofree char *field = g_strconcat("VIRTBUS_DOMAIN=", spec->domain, NULL);
@@ -120,6 +129,8 @@ static int append_system_sandbox(sd_bus_message *call, const VbLaunchSpec *spec)
     if (spec->identity != NULL) {
         PUT("User", "s", spec->identity->name);
         PUT("CapabilityBoundingSet", "t", G_GUINT64_CONSTANT(0));
+    } else if (spec->capabilities != 0) {
+        PUT("CapabilityBoundingSet", "t", spec->capabilities);
     }
     PUT("DevicePolicy", "s", "closed");
     PUT("DeviceAllow", "a(ss)", 3, "/dev/kvm", "rw", "block-*", "rw", "/dev/hwrng", "r");
@@ -155,6 +166,19 @@ static int append_limits(sd_bus_message *call, const VbLaunchLimits *limits)
     return r;
 }
 
+static const char *unit_type(VbLaunchKind kind)
+{
+    switch (kind) {
+    case VB_LAUNCH_FORKS:
+        return "forking";
+    case VB_LAUNCH_ENDS:
+        return "oneshot";
+    case VB_LAUNCH_STAYS:
+        break;
+    }
+    return "exec";
+}
+
 int vb_unit_append_properties(sd_bus_message *call, const VbLaunchSpec *spec,
                               const VbUnitSurroundings *surroundings)
 {
@@ -162,7 +186,11 @@ int vb_unit_append_properties(sd_bus_message *call, const VbLaunchSpec *spec,
 
     PUT("Description", "s", spec->title != NULL ? spec->title : spec->name);
     PUT("Slice", "s", SLICE);
-    PUT("Type", "s", spec->forks ? "forking" : "exec");
+    PUT("Type", "s", unit_type(spec->kind));
+    if (spec->kind == VB_LAUNCH_ENDS) {
+        PUT("TimeoutStartUSec", "t", WORK_USEC);
+        PUT("KillSignal", "i", SIGKILL);
+    }
     /* So the daemon is stopped before its guests are, and has the time to shut them down. */
     PUT("Before", "as", 1, DAEMON_UNIT);
     PUT("CollectMode", "s", "inactive-or-failed");
