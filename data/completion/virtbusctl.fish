@@ -33,7 +33,7 @@ function __virtbusctl_takes --argument-names what
 end
 
 complete -c virtbusctl -f
-complete -c virtbusctl -n 'test -z "(__virtbusctl_command)"' -a '(__virtbusctl_commands)'
+complete -c virtbusctl -n 'test -z "$(__virtbusctl_command)"' -a '(__virtbusctl_commands)'
 complete -c virtbusctl -n 'string match -q -- "-*" (commandline -ct)' -a '(__virtbusctl_options)'
 complete -c virtbusctl -n '__virtbusctl_takes DOMAIN' -a '(virtbusctl (__virtbusctl_bus) list --all --name 2>/dev/null)'
 complete -c virtbusctl -n '__virtbusctl_takes NETWORK' -a '(virtbusctl (__virtbusctl_bus) net-list --all --name 2>/dev/null)'
